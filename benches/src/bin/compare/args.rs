@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use smarm_benches::contender::Kind;
+use smarm_benches::workload::Workload;
+
+use crate::sample::{Program, Request};
+
+pub(crate) const USAGE: &str = "\
+usage: compare [--only WORKLOAD,..] [--rounds N] [--runtimes smarm,tokio,may] [--workers 1,2] [--scale F] [--go PATH]
+
+  --only      workloads: yield, chain, spawnjoin, skynet, pingpong, ring, mpsc4, mpsc1, mpscapart, bounded (default: all)
+  --rounds    samples of each runtime (default: 7)
+  --runtimes  which runtimes (default: smarm,tokio,may)
+  --workers   worker counts (default: 1,2)
+  --scale     multiplies every size; figures away from 1 are for a quick look only
+  --go        the program built from benches/peers/main.go";
+
+/// What to compare.
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) rounds: usize,
+    pub(crate) programs: Vec<Program>,
+    pub(crate) workers: Vec<usize>,
+    pub(crate) scale: f64,
+}
+
+/// What this process is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Take samples of all runtimes, each in a process of its own.
+    Compare(Args),
+    /// Be such a process.
+    Sample {
+        kind: Kind,
+        request: Request,
+    },
+    Help,
+}
+
+impl Command {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut args = Args {
+            workloads: Workload::ALL.to_vec(),
+            rounds: 7,
+            programs: Kind::ALL.map(Program::Ourselves).to_vec(),
+            workers: vec![1, 2],
+            scale: 1.0,
+        };
+        let mut go = None;
+        while let Some(word) = words.next() {
+            if word == "--help" || word == "-h" {
+                return Ok(Self::Help);
+            }
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "sample" => return Self::parse_sample(words),
+                "--only" => args.workloads = list(&value()?)?,
+                "--rounds" => args.rounds = positive(&value()?)?,
+                "--runtimes" => {
+                    args.programs = list(&value()?)?.into_iter().map(Program::Ourselves).collect();
+                }
+                "--workers" => {
+                    args.workers = value()?.split(',').map(positive).collect::<Result<_, _>>()?;
+                }
+                "--scale" => args.scale = number(&value()?)?,
+                "--go" => go = Some(PathBuf::from(value()?)),
+                _ => return Err(format!("{word} is unknown")),
+            }
+        }
+        args.programs.extend(go.map(Program::Go));
+        Ok(Self::Compare(args))
+    }
+
+    /// `sample RUNTIME WORKLOAD WORKERS SIZE`, as [`Program`] writes it.
+    fn parse_sample(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut next = || words.next().ok_or("sample takes RUNTIME WORKLOAD WORKERS SIZE".to_owned());
+        let kind = next()?.parse()?;
+        let workload = next()?.parse()?;
+        let workers = positive(&next()?)?;
+        let size = number(&next()?)?;
+        Ok(Self::Sample { kind, request: Request { workload, workers, size } })
+    }
+}
+
+fn list<T: FromStr<Err = String>>(words: &str) -> Result<Vec<T>, String> {
+    words.split(',').map(str::parse).collect()
+}
+
+fn positive(word: &str) -> Result<usize, String> {
+    number(word).and_then(|n| if n == 0 { Err("0 is too few".to_owned()) } else { Ok(n) })
+}
+
+fn number<T: FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("{word:?} is not a number that fits here"))
+}

@@ -1,0 +1,80 @@
+//! How does smarm stand beside its rivals, on this machine, now?
+//!
+//! ```text
+//! cargo run --release -p smarm-benches --bin compare -- [--only ring,pingpong] [--rounds 7]
+//!     [--runtimes smarm,tokio,may] [--workers 1,2] [--scale 1.0] [--go PATH]
+//! ```
+//!
+//! **Unit**: nanoseconds per operation, on the wall and of processor time (all threads; it shows who spins).
+//!
+//! **Rivals**: tokio (`current_thread` for one worker, `multi_thread` for two), may, and Go if its program is
+//! given (`benches/peers`).
+//!
+//! **Method**: a sample is a fresh process: it starts its runtime, runs the workload once (the *first* run,
+//! which pays for fresh memory), then once more, which is the figure. Samples of all runtimes are
+//! interleaved, round after round, so that a noisy minute hits all of them; the ratio is the median of the
+//! ratios of each round.
+//!
+//! **What would be unfair**: a sample with its start-up inside; stderr in the way; a rival's weakest flavour;
+//! other sizes for one of them; leaving the load average out. Go has no unbounded channel: it gets a buffer
+//! with room for all messages. may has no bounded one and cannot hold more than 32 000 coroutines: it has no
+//! figure there.
+
+mod args;
+mod report;
+mod sample;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use sample::{Outcome, Program, Request};
+use smarm_benches::workload::Workload;
+
+fn main() -> ExitCode {
+    match Command::parse(std::env::args().skip(1)) {
+        Ok(Command::Compare(args)) => compare(&args),
+        Ok(Command::Sample { kind, request }) => sample::take_here(kind, request),
+        Ok(Command::Help) => println!("{}", args::USAGE),
+        Err(mistake) => {
+            eprintln!("compare: {mistake}\n{}", args::USAGE);
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn compare(args: &Args) {
+    report::heading(args);
+    for &workload in &args.workloads {
+        report::workload(workload, args.size_of(workload));
+        for &workers in &args.workers {
+            let request = Request { workload, workers, size: args.size_of(workload) };
+            let outcomes = interleave(&args.programs, request, args.rounds);
+            report::rows(request, &args.programs, &outcomes);
+        }
+    }
+    report::ending();
+}
+
+/// One sample of each program, then the next round; a program that failed once is not asked again.
+fn interleave(programs: &[Program], request: Request, rounds: usize) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> =
+        programs.iter().map(|program| Outcome::before_first_sample(program, request)).collect();
+    for _ in 0..rounds {
+        for (program, outcome) in programs.iter().zip(&mut outcomes) {
+            outcome.add_sample_of(program, request);
+        }
+    }
+    outcomes
+}
+
+impl Args {
+    fn size_of(&self, workload: Workload) -> u64 {
+        let scaled = (workload.full_size() as f64 * self.scale) as u64;
+        match workload {
+            // A complete tree needs a power of ten.
+            Workload::Skynet => 10_u64.pow(scaled.max(1).ilog10()),
+            _ => scaled.max(1000),
+        }
+    }
+}

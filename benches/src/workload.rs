@@ -1,0 +1,172 @@
+//! The questions: what is run, how often, and what smarm is expected to reach.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Actors that yield in [`Workload::Yield`].
+pub const YIELDERS: u64 = 1000;
+/// Actors in the ring of [`Workload::Ring`].
+pub const RING_MEMBERS: u64 = 1000;
+/// Children of each inner actor of [`Workload::Skynet`].
+pub const SKYNET_CHILDREN: usize = 10;
+/// Capacity, in messages, of the channel of [`Workload::Bounded`].
+pub const BOUND: usize = 64;
+
+/// One piece of work, the same in every runtime. Its *size* is the number of operations, unless said
+/// otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// [`YIELDERS`] actors yield in turn. An operation is one yield: one switch to another actor.
+    Yield,
+    /// Each actor spawns its successor and ends; the last one reports. An operation is one actor's life.
+    Chain,
+    /// One actor spawns all the others, then joins them. An operation is one actor's life and its join.
+    SpawnJoin,
+    /// A tree of actors, ten children each; the leaves' numbers are added up on the way back. The size is the
+    /// number of leaves (a power of ten); an operation is one actor's life, inner ones included.
+    Skynet,
+    /// Two actors, two unbounded channels. An operation is one round trip.
+    PingPong,
+    /// A token goes round [`RING_MEMBERS`] actors. An operation is one hop.
+    Ring,
+    /// One sender, one receiver, an unbounded channel. An operation is one message.
+    Mpsc1,
+    /// Four senders, one receiver, an unbounded channel. An operation is one message.
+    Mpsc4,
+    /// As [`Workload::Mpsc1`], but the sender is a plain OS thread, so that the ends can never share a core's
+    /// cache by taking turns. An operation is one message.
+    MpscApart,
+    /// One sender, one receiver, a channel of [`BOUND`] messages. An operation is one message.
+    Bounded,
+}
+
+/// What smarm should take, as a fraction of the best rival's time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// At most this fraction.
+    AtMost(f64),
+    /// Published without a goal.
+    None,
+}
+
+impl Workload {
+    /// All of them, in the order of the report.
+    pub const ALL: [Self; 10] = [
+        Self::Yield,
+        Self::Chain,
+        Self::SpawnJoin,
+        Self::Skynet,
+        Self::PingPong,
+        Self::Ring,
+        Self::Mpsc4,
+        Self::Mpsc1,
+        Self::MpscApart,
+        Self::Bounded,
+    ];
+
+    /// The name on a command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yield => "yield",
+            Self::Chain => "chain",
+            Self::SpawnJoin => "spawnjoin",
+            Self::Skynet => "skynet",
+            Self::PingPong => "pingpong",
+            Self::Ring => "ring",
+            Self::Mpsc1 => "mpsc1",
+            Self::Mpsc4 => "mpsc4",
+            Self::MpscApart => "mpscapart",
+            Self::Bounded => "bounded",
+        }
+    }
+
+    /// What is done, in a few words.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Yield => "yield, 1000 actors",
+            Self::Chain => "chained spawn",
+            Self::SpawnJoin => "spawn all, then join all",
+            Self::Skynet => "skynet, a tree of actors",
+            Self::PingPong => "ping-pong, round trips",
+            Self::Ring => "ring of 1000, hops",
+            Self::Mpsc1 => "unbounded channel, 1 -> 1",
+            Self::Mpsc4 => "unbounded channel, 4 -> 1",
+            Self::MpscApart => "unbounded channel, OS thread -> actor",
+            Self::Bounded => "bounded(64) channel, 1 -> 1",
+        }
+    }
+
+    /// The size `compare` uses: the one the goals speak of.
+    #[must_use]
+    pub fn full_size(self) -> u64 {
+        match self {
+            Self::SpawnJoin | Self::PingPong => 200_000,
+            _ => 1_000_000,
+        }
+    }
+
+    /// A size that keeps one criterion iteration at some milliseconds, and within reach of every rival.
+    #[must_use]
+    pub fn criterion_size(self) -> u64 {
+        match self {
+            Self::SpawnJoin | Self::PingPong => 20_000,
+            Self::Skynet => 10_000,
+            _ => 100_000,
+        }
+    }
+
+    /// Operations in a run of this size.
+    #[must_use]
+    pub fn operations(self, size: u64) -> u64 {
+        match self {
+            // A whole tree: 1 + 10 + .. + size.
+            Self::Skynet => (SKYNET_CHILDREN as u64 * size - 1) / (SKYNET_CHILDREN as u64 - 1),
+            _ => size,
+        }
+    }
+
+    /// The sum a correct run returns.
+    #[must_use]
+    pub fn expected(self, size: u64) -> u64 {
+        match self {
+            Self::Yield => size / YIELDERS * YIELDERS,
+            Self::Ring => size,
+            _ => triangle(size),
+        }
+    }
+
+    /// The goal, the same for one worker and for two.
+    #[must_use]
+    pub fn goal(self) -> Goal {
+        match self {
+            Self::PingPong => Goal::AtMost(0.4),
+            Self::Bounded => Goal::AtMost(0.6),
+            Self::MpscApart => Goal::None,
+            _ => Goal::AtMost(0.5),
+        }
+    }
+}
+
+/// 0 + 1 + .. + (n - 1).
+fn triangle(n: u64) -> u64 {
+    n * n.saturating_sub(1) / 2
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Workload {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("no workload is called {name:?}; there are {known}")
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Runs the examples as their users do, and checks what they print.
+
+mod quickstart;
+mod support;
+mod wordcount;

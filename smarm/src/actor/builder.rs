@@ -1,0 +1,135 @@
+//! Making thread actors.
+
+use core::panic::Location;
+use std::io;
+
+use super::job::{Options, Prepared};
+use super::join::JoinHandle;
+use crate::Host;
+use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
+use crate::task::Schedule;
+use crate::task::current;
+
+/// Starts an actor that runs `f` on a stack of its own.
+///
+/// The actor is queued on this worker and may be taken by another one until it begins; from its first instruction on it stays on one OS
+/// thread. It has no stack until it begins. Never parks, and is no safe point. Dropping the handle detaches the actor.
+///
+/// Erlang's cousin is `spawn/1`; this one returns a handle to wait for a typed result.
+///
+/// # Panics
+///
+/// If called on a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime, or if stacks or memory are
+/// exhausted ([`Builder::spawn`] returns that as an error).
+///
+/// ```
+/// let sum = smarm::run(|| {
+///     let child = smarm::spawn(|| 20 + 22);
+///     child.join().unwrap()
+/// });
+/// assert_eq!(sum, 42);
+/// ```
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn(f) {
+        Ok(handle) => handle,
+        Err(error) => panic!("cannot start another actor: {error} (`Builder::spawn` returns this as an error)"),
+    }
+}
+
+/// Makes an actor with a name, another stack size, or on another worker.
+///
+/// ```
+/// smarm::run(|| {
+///     let deep = smarm::Builder::new().name("deep").stack_size(1 << 20).spawn(|| "done").unwrap();
+///     assert_eq!(deep.join().unwrap(), "done");
+/// });
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct Builder {
+    name: Option<Box<str>>,
+    stack_bytes: Option<usize>,
+    spread: bool,
+}
+
+impl Builder {
+    /// An actor as [`spawn`] makes it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the actor, for panic lines and reports. Names need not be unique. Default: none.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Sets the size of the actor's stack, in bytes of address space; memory is committed as it is used.
+    ///
+    /// Rounded up to a power of two from 128 KiB to 8 MiB; the lowest 64 KiB of it are the guard. Default: that of the runtime, 256 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// Starts the actor on another worker than the caller's, in turn, and wakes that worker. Default: the caller's, which others relieve if
+    /// it has no time.
+    ///
+    /// It costs a wake of a thread (tens of microseconds), and messages between the two cross threads from then on: worth it for an
+    /// actor that computes for long. With one worker it changes nothing.
+    pub fn spread(mut self) -> Self {
+        self.spread = true;
+        self
+    }
+
+    /// Starts the actor; see [`spawn`].
+    ///
+    /// # Errors
+    ///
+    /// If the stack size is 0 or above 8 MiB, if stacks or memory are exhausted, or if the runtime that this thread has entered has ended.
+    /// The closure is dropped then.
+    ///
+    /// # Panics
+    ///
+    /// If called on a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let spread = self.spread;
+        launch(Prepared::new(f, self.options()?), spread)
+    }
+
+    pub(super) fn is_spread(&self) -> bool {
+        self.spread
+    }
+
+    #[track_caller]
+    pub(super) fn options(self) -> io::Result<Options> {
+        let stack_class = self.stack_bytes.map(stack_class).transpose()?;
+        Ok(Options { name: self.name, stack_class, spawned_at: Location::caller() })
+    }
+}
+
+fn stack_class(bytes: usize) -> io::Result<StackClass> {
+    let class = StackClass::for_bytes(bytes).filter(|_| bytes > 0);
+    class.ok_or_else(|| {
+        let most = LARGEST_STACK_BYTES >> 20;
+        let text = format!("a stack of {bytes} bytes is not possible: ask for 1 byte to {most} MiB");
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })
+}
+
+/// Hands a prepared actor to the host.
+#[track_caller]
+pub(super) fn launch<F: FnOnce() -> T, T>(prepared: Prepared<F, T>, spread: bool) -> io::Result<JoinHandle<T>> {
+    let pid = Host::spawn(current::waiter(), prepared.job(), spread)?;
+    Ok(prepared.launched(pid))
+}

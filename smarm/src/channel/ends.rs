@@ -1,0 +1,277 @@
+//! The two ends of a channel, the same for all kinds.
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bounded::Bounded;
+use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use super::unbounded::Unbounded;
+use crate::sys::clock;
+
+/// Makes an unbounded channel: sending never waits. The same function is `smarm::channel()`.
+///
+/// Memory is the only limit; where a fast sender could outrun its receiver for long, use [`bounded`]. Never parks. An empty channel
+/// that was never used allocates one small block.
+///
+/// ```
+/// let (sender, receiver) = smarm::channel::unbounded();
+/// sender.send("hello").unwrap();
+/// assert_eq!(receiver.recv(), Ok("hello"));
+/// ```
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Unbounded::new());
+    ends(Flavour::Unbounded(shared.clone()), Flavour::Unbounded(shared))
+}
+
+/// Makes a channel with room for `capacity` messages; a sender waits while it is full.
+///
+/// With a capacity of 0 it is a rendezvous: `send` returns when the receiver has taken the message. Room is allocated as it is
+/// used. Never parks.
+///
+/// ```
+/// let (sender, receiver) = smarm::channel::bounded(1);
+/// sender.send(1).unwrap();
+/// assert!(sender.try_send(2).unwrap_err().is_full());
+/// assert_eq!(receiver.recv(), Ok(1));
+/// ```
+#[must_use]
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Bounded::new(capacity));
+    ends(Flavour::Bounded(shared.clone()), Flavour::Bounded(shared))
+}
+
+fn ends<T>(sender: Flavour<T>, receiver: Flavour<T>) -> (Sender<T>, Receiver<T>) {
+    (Sender { flavour: sender }, Receiver { flavour: receiver, not_sync: PhantomData })
+}
+
+enum Flavour<T> {
+    Unbounded(Arc<Unbounded<T>>),
+    Bounded(Arc<Bounded<T>>),
+}
+
+/// The sending end of a channel. Clone it for more senders; the channel ends when the last one is dropped.
+///
+/// `Send` and `Sync`, if the messages are `Send`.
+pub struct Sender<T> {
+    flavour: Flavour<T>,
+}
+
+impl<T> Sender<T> {
+    /// Sends a message; on a bounded channel, waits while it is full.
+    ///
+    /// On an unbounded channel it never waits, and is no safe point. On a bounded one it may park, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// The message, if the receiver is gone; or, on a bounded channel, if the actor is unwinding and would have had to wait.
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        match &self.flavour {
+            Flavour::Unbounded(channel) => channel.send(message),
+            Flavour::Bounded(channel) => channel.send(message),
+        }
+    }
+
+    /// Sends a message if there is room; on a rendezvous, if the receiver waits. Never parks, and is no safe point.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there is no room now or the receiver is gone.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match &self.flavour {
+            Flavour::Unbounded(channel) => {
+                channel.send(message).map_err(|error| TrySendError::Disconnected(error.into_inner()))
+            }
+            Flavour::Bounded(channel) => channel.try_send(message),
+        }
+    }
+
+    /// Sends a message; on a bounded channel, waits while it is full, but no longer than `timeout`. May park, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there was no room in time, if the receiver is gone, or if the actor is unwinding and would have had to wait.
+    pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        match &self.flavour {
+            Flavour::Unbounded(channel) => {
+                channel.send(message).map_err(|error| SendTimeoutError::Disconnected(error.into_inner()))
+            }
+            Flavour::Bounded(channel) => channel.send_until(message, Some(clock::deadline_after(timeout))),
+        }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        let flavour = match &self.flavour {
+            Flavour::Unbounded(channel) => {
+                channel.add_sender();
+                Flavour::Unbounded(channel.clone())
+            }
+            Flavour::Bounded(channel) => {
+                channel.add_sender();
+                Flavour::Bounded(channel.clone())
+            }
+        };
+        Self { flavour }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        match &self.flavour {
+            Flavour::Unbounded(channel) => channel.remove_sender(),
+            Flavour::Bounded(channel) => channel.remove_sender(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender { .. }")
+    }
+}
+
+/// The receiving end of a channel. There is one; it is `Send`, if the messages are, and not `Sync`.
+pub struct Receiver<T> {
+    flavour: Flavour<T>,
+    /// Invariant: one thread at a time receives.
+    not_sync: PhantomData<Cell<()>>,
+}
+
+impl<T> Receiver<T> {
+    /// Receives a message; waits while the channel is empty. May park, on any thread. Erlang's cousin is `receive`.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is empty and all senders are gone, or if the actor is unwinding and would have had to wait.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        match &self.flavour {
+            // SAFETY: the only receiver is this one, it is not `Sync`, and it is borrowed here.
+            Flavour::Unbounded(channel) => unsafe { channel.recv() },
+            Flavour::Bounded(channel) => channel.recv(),
+        }
+    }
+
+    /// Receives a message if there is one. Never parks, and is no safe point.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is empty: now, or for ever because all senders are gone.
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        match &self.flavour {
+            // SAFETY: as in `recv`.
+            Flavour::Unbounded(channel) => unsafe { channel.try_recv() },
+            Flavour::Bounded(channel) => channel.try_recv(),
+        }
+    }
+
+    /// Receives a message; waits while the channel is empty, but no longer than `timeout`. May park, on any thread.
+    ///
+    /// # Errors
+    ///
+    /// If nothing came in time, if the channel is empty and all senders are gone, or if the actor is unwinding and would have had
+    /// to wait.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        match self.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        let deadline_ns = Some(clock::deadline_after(timeout));
+        match &self.flavour {
+            // SAFETY: as in `recv`.
+            Flavour::Unbounded(channel) => unsafe { channel.wait(deadline_ns) },
+            Flavour::Bounded(channel) => channel.wait(deadline_ns),
+        }
+    }
+
+    /// Receives until all senders are gone. Each step may park.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// Receives what is there now. Never parks.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        match &self.flavour {
+            // SAFETY: the only receiver is this one, and it is gone afterwards.
+            Flavour::Unbounded(channel) => unsafe { channel.remove_receiver() },
+            Flavour::Bounded(channel) => channel.remove_receiver(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver { .. }")
+    }
+}
+
+/// Receives until all senders are gone; see [`Receiver::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// Receives what is there now; see [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct TryIter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// Receives until all senders are gone, and owns the receiver.
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
+    }
+}

@@ -1,0 +1,453 @@
+//! The unbounded channel: a linked list of blocks, one read-modify-write for a send, none for a receive.
+//!
+//! ```text
+//!   head (the receiver's own)                 tail word: index | gone | parked
+//!      ▼                                          ▼
+//!   [ block: 31 places ] ──next──▶ [ block: 31 places ] ──▶ null
+//! ```
+//!
+//! An index counts places; each 32nd is no place but stands for "the next block is being linked". A sender claims a place by
+//! moving the tail word on, writes its message, and marks the place ready. The receiver reads marks only.
+//!
+//! # Waiting
+//!
+//! The receiver parks by setting `PARKED` in the tail word, by a compare-and-swap that succeeds only while the tail equals its head:
+//! so the queue was empty in that instant. The sender that claims the next place takes the bit away in the same
+//! compare-and-swap, and unparks the receiver after its message is ready. The last sender that leaves does the same. Nobody
+//! else needs to look at the receiver, and no fence is needed.
+//!
+//! # Invariants
+//!
+//! 1. Only the sender that claimed a place touches it, until it is ready; then only the receiver.
+//! 2. The sender that claims the last place of a block links the next block before it marks its place. So when the receiver has
+//!    consumed a block's last place, the next block is there, and nobody touches the old one any more: the receiver frees it.
+//! 3. Between claim and mark there is no user code and no switch. A receiver that meets a claimed place that is not ready waits for
+//!    another *thread*, for a few instructions; if the kernel took that thread off its core, it yields its own.
+//!
+//! The list of blocks is that of crossbeam's `SegQueue` and list channel, with one consumer.
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
+use crate::pid::Pid;
+use crate::task::current;
+use crate::task::park::{self, Wake};
+use crate::task::slot::SlotRef;
+use crate::task::wait::{WaitKind, WaitObject};
+
+/// Indexes from one block to the next, and places in a block.
+const LAP: u64 = 32;
+const PLACES: usize = LAP as usize - 1;
+
+/// Bits of the tail word below the index.
+const PARKED: u64 = 1;
+const GONE: u64 = 2;
+const FLAGS: u64 = PARKED | GONE;
+const ONE: u64 = 4;
+const INDEX_SHIFT: u32 = ONE.trailing_zeros();
+
+/// Looks at a place that is claimed and not ready before the thread yields.
+const SPINS: u32 = 64;
+
+struct Place<T> {
+    ready: AtomicBool,
+    message: UnsafeCell<MaybeUninit<T>>,
+}
+
+struct Block<T> {
+    next: AtomicPtr<Block<T>>,
+    places: [Place<T>; PLACES],
+}
+
+impl<T> Block<T> {
+    fn new() -> *mut Self {
+        let places = core::array::from_fn(|_| Place {
+            ready: AtomicBool::new(false),
+            message: UnsafeCell::new(MaybeUninit::uninit()),
+        });
+        Box::into_raw(Box::new(Self { next: AtomicPtr::new(ptr::null_mut()), places }))
+    }
+}
+
+/// Where the receiver is.
+struct Head<T> {
+    index: u64,
+    /// Null until the first message was met.
+    block: *mut Block<T>,
+}
+
+/// On a cache line of its own: the two ends are used by two threads.
+#[repr(align(64))]
+struct Padded<V>(V);
+
+pub(super) struct Unbounded<T> {
+    tail: Padded<Tail<T>>,
+    head: Padded<UnsafeCell<Head<T>>>,
+    /// The first block, for the receiver.
+    first: AtomicPtr<Block<T>>,
+    /// Who is parked, as the bits of a `Pid`. Written by the receiver before it sets `PARKED`.
+    receiver: AtomicU64,
+    senders: AtomicUsize,
+    wait: WaitObject,
+}
+
+struct Tail<T> {
+    word: AtomicU64,
+    block: AtomicPtr<Block<T>>,
+}
+
+// SAFETY: messages cross threads, so they must be `Send`; the protocol above gives each place one user at a time, and the head is
+// used by the only receiver.
+unsafe impl<T: Send> Sync for Unbounded<T> {}
+// SAFETY: as above; it owns its blocks.
+unsafe impl<T: Send> Send for Unbounded<T> {}
+
+/// What the receiver finds at its head.
+enum Pop<T> {
+    Message(T),
+    Empty,
+    /// A sender is about to make it ready.
+    Busy,
+}
+
+impl<T> Unbounded<T> {
+    /// A channel with one sender and one receiver.
+    pub(super) fn new() -> Self {
+        Self {
+            tail: Padded(Tail { word: AtomicU64::new(0), block: AtomicPtr::new(ptr::null_mut()) }),
+            head: Padded(UnsafeCell::new(Head { index: 0, block: ptr::null_mut() })),
+            first: AtomicPtr::new(ptr::null_mut()),
+            receiver: AtomicU64::new(0),
+            senders: AtomicUsize::new(1),
+            wait: WaitObject::made_by(current::runtime()),
+        }
+    }
+
+    pub(super) fn used(&self) {
+        self.wait.used_by(current::runtime());
+    }
+
+    // ---- senders ------------------------------------------------------------------------------------------------------
+
+    pub(super) fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.used();
+        let mut spare = Spare(ptr::null_mut());
+        let mut spins = 0;
+        loop {
+            // Ordering: Acquire. Ordered before the read of the block that goes with it.
+            let tail = self.tail.0.word.load(Ordering::Acquire);
+            if tail & GONE != 0 {
+                return Err(SendError::disconnected(message));
+            }
+            let offset = tail >> INDEX_SHIFT & (LAP - 1);
+            if offset == PLACES as u64 {
+                relax(&mut spins); // the next block is being linked
+                continue;
+            }
+            // Ordering: Acquire; pairs with the Release of who linked the block. If it is not the block of this tail any more, the
+            // compare-and-swap below fails: the word only grows.
+            let block = self.tail.0.block.load(Ordering::Acquire);
+            if block.is_null() {
+                self.link_first();
+                continue;
+            }
+            if offset + 1 == PLACES as u64 {
+                spare.fill();
+            }
+            let next = (tail & !PARKED) + ONE;
+            // Ordering: AcqRel. Acquire sees the receiver's name behind `PARKED`; Release keeps the chain for the next sender.
+            if self.tail.0.word.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                // SAFETY: the place is claimed, and the block is the one of this index.
+                unsafe { self.fill(block, offset as usize, message, &mut spare) };
+                if tail & PARKED != 0 {
+                    self.unpark_receiver();
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whoever comes first gives the channel its first block.
+    #[cold]
+    fn link_first(&self) {
+        let block = Block::new();
+        // Ordering: AcqRel; Release publishes the block.
+        let linked = self.tail.0.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed);
+        match linked {
+            // Ordering: Release; pairs with the Acquire in `pop`.
+            Ok(_) => self.first.store(block, Ordering::Release),
+            // SAFETY: made above and never shown to anybody.
+            Err(_) => drop(unsafe { Box::from_raw(block) }),
+        }
+    }
+
+    /// Writes the message to its place.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the place at `offset` of `block`; for the last place, `spare` is filled.
+    unsafe fn fill(&self, block: *mut Block<T>, offset: usize, message: T, spare: &mut Spare<T>) {
+        // SAFETY: a block lives until the receiver has consumed all its places, ours too.
+        let block = unsafe { &*block };
+        if offset + 1 == PLACES {
+            self.link(block, spare.take());
+        }
+        let place = &block.places[offset];
+        // SAFETY: claimed by us, not ready: nobody else touches it.
+        unsafe { (*place.message.get()).write(message) };
+        // Ordering: Release; publishes the message, and the link before it, to the Acquire in `pop`.
+        place.ready.store(true, Ordering::Release);
+    }
+
+    /// Makes `next` the block of the tail. The caller has claimed the last place of `block`.
+    fn link(&self, block: &Block<T>, next: *mut Block<T>) {
+        // Ordering: Release, three times: the block before the index that goes with it, both before other senders go on; and the new
+        // block before the receiver follows the link.
+        self.tail.0.block.store(next, Ordering::Release);
+        self.tail.0.word.fetch_add(ONE, Ordering::Release);
+        block.next.store(next, Ordering::Release);
+    }
+
+    #[inline]
+    fn unpark_receiver(&self) {
+        // Ordering: Relaxed. Written before the bit that the caller took away by an Acquire.
+        if let Some(receiver) = Pid::from_bits(self.receiver.load(Ordering::Relaxed)) {
+            park::unpark(receiver);
+        }
+    }
+
+    pub(super) fn add_sender(&self) {
+        self.used();
+        // Ordering: Relaxed. The new sender is made from one that keeps the count above zero.
+        self.senders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_sender(&self) {
+        // Ordering: AcqRel. Release publishes this sender's messages to a receiver that finds no senders; Acquire for the last one.
+        if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Ordering: AcqRel. Both the receiver (by setting the bit) and we modify this word: the second one sees the other's
+            // action, either the bit here or the count there.
+            if self.tail.0.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+                self.unpark_receiver();
+            }
+        }
+    }
+
+    // ---- the receiver -------------------------------------------------------------------------------------------------
+
+    /// Takes the message at the head.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only receiver.
+    #[inline]
+    unsafe fn pop(&self) -> Pop<T> {
+        // SAFETY: the receiver alone uses the head.
+        let head = unsafe { &mut *self.head.0.get() };
+        if head.block.is_null() {
+            // Ordering: Acquire; pairs with the Release in `link_first`.
+            head.block = self.first.load(Ordering::Acquire);
+        }
+        // SAFETY: null, or a block that we have not freed.
+        let Some(block) = (unsafe { head.block.as_ref() }) else { return self.nothing(head.index) };
+        let offset = (head.index & (LAP - 1)) as usize;
+        let place = &block.places[offset];
+        // Ordering: Acquire; pairs with the Release in `fill`.
+        if !place.ready.load(Ordering::Acquire) {
+            return self.nothing(head.index);
+        }
+        // SAFETY: ready, and read only once: the head moves on.
+        let message = unsafe { (*place.message.get()).assume_init_read() };
+        head.index += 1;
+        if offset + 1 == PLACES {
+            // Ordering: Acquire; pairs with the Release in `link`. Not null: invariant 2.
+            let next = block.next.load(Ordering::Acquire);
+            // SAFETY: invariant 2: nobody else touches this block any more.
+            drop(unsafe { Box::from_raw(head.block) });
+            head.block = next;
+            head.index += 1;
+        }
+        Pop::Message(message)
+    }
+
+    /// Nothing is ready at this index: nothing there, or not yet.
+    fn nothing(&self, index: u64) -> Pop<T> {
+        // Ordering: Relaxed. Only compared; what it leads to is looked at again.
+        let tail = self.tail.0.word.load(Ordering::Relaxed) >> INDEX_SHIFT;
+        if tail == index { Pop::Empty } else { Pop::Busy }
+    }
+
+    /// # Safety
+    ///
+    /// The caller is the only receiver.
+    #[inline]
+    pub(super) unsafe fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut spins = 0;
+        loop {
+            // SAFETY: the caller is the only receiver.
+            match unsafe { self.pop() } {
+                Pop::Message(message) => return Ok(message),
+                Pop::Busy => relax(&mut spins),
+                // Ordering: Acquire; pairs with the Release in `remove_sender`: what the senders sent is visible to the next look.
+                Pop::Empty if self.senders.load(Ordering::Acquire) > 0 => return Err(TryRecvError::Empty),
+                // SAFETY: as above.
+                Pop::Empty => match unsafe { self.pop() } {
+                    Pop::Message(message) => return Ok(message),
+                    Pop::Empty => return Err(TryRecvError::Disconnected),
+                    Pop::Busy => {}
+                },
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller is the only receiver.
+    #[inline]
+    pub(super) unsafe fn recv(&self) -> Result<T, RecvError> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.try_recv() } {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvError(Cause::Disconnected)),
+            // SAFETY: the caller's promise.
+            Err(TryRecvError::Empty) => unsafe { self.wait(None) }.map_err(|error| match error {
+                RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
+                _ => RecvError(Cause::Disconnected),
+            }),
+        }
+    }
+
+    /// Waits for a message.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only receiver.
+    pub(super) unsafe fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        self.used();
+        let slot = current::waiter();
+        let mut wake = Wake::Unparked;
+        loop {
+            // SAFETY: the caller's promise.
+            match unsafe { self.try_recv() } {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            if wake == Wake::TimedOut {
+                return Err(RecvTimeoutError::Timeout);
+            }
+            if park::is_unwinding(slot) {
+                return Err(RecvTimeoutError::Unwinding);
+            }
+            park::deliver_kill(slot);
+            wake = self.park_receiver(slot, deadline_ns);
+        }
+    }
+
+    /// Parks until something may have changed.
+    fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
+        // Ordering: Relaxed. Published by the bit.
+        self.receiver.store(slot.pid().to_bits(), Ordering::Relaxed);
+        // SAFETY: the caller is the receiver.
+        let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
+        // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.
+        let parked =
+            self.tail.0.word.compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        // Ordering: Acquire; as above.
+        if !parked || self.senders.load(Ordering::Acquire) == 0 {
+            self.unmark();
+            return Wake::Unparked;
+        }
+        let wake = park::park(slot, WaitKind::Receive, Some(&self.wait), deadline_ns);
+        self.unmark();
+        wake
+    }
+
+    /// Takes our mark away, if no sender did.
+    fn unmark(&self) {
+        // Ordering: Relaxed. Most often a sender took it away when it woke us.
+        if self.tail.0.word.load(Ordering::Relaxed) & PARKED != 0 {
+            // Ordering: Relaxed. Only this thread sets it, and nothing is published.
+            self.tail.0.word.fetch_and(!PARKED, Ordering::Relaxed);
+        }
+    }
+
+    /// The receiver leaves: senders fail from now on, and what is queued is dropped.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only receiver, for the last time.
+    pub(super) unsafe fn remove_receiver(&self) {
+        // Ordering: AcqRel. Whoever claimed a place before it is waited for below; nobody claims one after it.
+        self.tail.0.word.fetch_or(GONE, Ordering::AcqRel);
+        /// Goes on when a message's destructor panics.
+        struct Drain<'a, T>(&'a Unbounded<T>);
+        impl<T> Drop for Drain<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: the promise of `remove_receiver`.
+                unsafe { self.0.drain() };
+            }
+        }
+        drop(Drain(self));
+    }
+
+    /// # Safety
+    ///
+    /// As for `remove_receiver`.
+    unsafe fn drain(&self) {
+        let mut spins = 0;
+        loop {
+            // SAFETY: the caller's promise.
+            match unsafe { self.pop() } {
+                Pop::Message(message) => drop(message),
+                Pop::Busy => relax(&mut spins),
+                Pop::Empty => return,
+            }
+        }
+    }
+}
+
+impl<T> Drop for Unbounded<T> {
+    fn drop(&mut self) {
+        // The receiver has drained the messages; at most one block is left, and it was never shown to it if no message came.
+        let head = self.head.0.get_mut().block;
+        let block = if head.is_null() { *self.first.get_mut() } else { head };
+        if !block.is_null() {
+            // SAFETY: made by `Block::new`, freed once, and nobody else knows the channel any more.
+            drop(unsafe { Box::from_raw(block) });
+        }
+    }
+}
+
+/// Waits a little for another thread that is a few instructions from done.
+fn relax(spins: &mut u32) {
+    *spins += 1;
+    if *spins < SPINS { core::hint::spin_loop() } else { std::thread::yield_now() }
+}
+
+/// A block made before it is needed, so that the claim is not held up by the allocator; freed if it was not needed.
+struct Spare<T>(*mut Block<T>);
+
+impl<T> Spare<T> {
+    fn fill(&mut self) {
+        if self.0.is_null() {
+            self.0 = Block::new();
+        }
+    }
+
+    fn take(&mut self) -> *mut Block<T> {
+        core::mem::replace(&mut self.0, ptr::null_mut())
+    }
+}
+
+impl<T> Drop for Spare<T> {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: made by `Block::new` and never shown to anybody.
+            drop(unsafe { Box::from_raw(self.0) });
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Erlang's actors for Rust: green threads with their own stacks, scheduled M:N over OS threads, communicating by messages that must be
+//! `Send`, written as plain blocking code.
+//!
+//! ```
+//! use smarm::{channel, run, spawn};
+//!
+//! let total = run(|| {
+//!     let (sender, receiver) = channel::<u64>();
+//!     let adder = spawn(move || receiver.iter().sum::<u64>());
+//!     for n in 1..=3 {
+//!         sender.send(n).unwrap();
+//!     }
+//!     drop(sender);
+//!     adder.join().unwrap()
+//! });
+//! assert_eq!(total, 6);
+//! ```
+//!
+//! # What to know
+//!
+//! - [`run`] runs a closure as the *root actor*, and returns when no actor is left. [`main`](macro@main) does that with a whole
+//!   program, [`test`](macro@test) with a test; [`runtime::init`] makes a runtime with more workers.
+//! - [`spawn`] starts an actor: a closure with a stack of its own (256 KiB of address space, one page of memory to begin with).
+//!   [`scope`] starts actors that borrow.
+//! - A wait ([`recv`](channel::Receiver::recv), [`join`](JoinHandle::join), [`sleep`]) parks the actor, not the thread. **Every switch is
+//!   visible in the source**: a call that may park, [`yield_now`], [`check!`]; never in a destructor, an allocation, a `send` on an
+//!   unbounded channel.
+//! - **An actor that has started never changes its OS thread.** `Rc`, `MutexGuard`, a thread-local generator may live on its stack.
+//! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's.
+//!
+//! # Limits
+//!
+//! - Linux on x86-64, Rust 1.95, `panic = "unwind"`.
+//! - A wait inside a lazy `thread_local!` initialiser, or inside a scoped thread-local section, lets another actor of the same thread
+//!   see it half done: no runtime with stacks avoids that. Initialisers that are `const` are safe.
+//! - A `std::sync` lock held over a wait can block its worker, and all that runs there.
+//! - A kill takes effect at a safe point only; code that comes to none cannot be killed.
+//! - Code that computes without a safe point keeps the started actors of its worker waiting; those that have not started move to other
+//!   workers.
+//!
+//! # How it fits together
+//!
+//! ```text
+//!                       runtime
+//!          supervisor(later)  │
+//!   sched    actor  ──────────┤
+//!   driver   channel, time    │        each row uses only rows below it;
+//!          task               │        left and right never name each other
+//!          fiber              │
+//!      sys, pid, exit ────────┘
+//! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(panic = "unwind"))]
+compile_error!(
+    "smarm needs `panic = \"unwind\"`: a panic must end one actor, not the program. Remove `panic = \"abort\"` from the profile"
+);
+
+mod sys;
+mod task;
+
+#[cfg(not(loom))]
+mod actor;
+#[cfg(not(loom))]
+pub mod channel;
+#[cfg(not(loom))]
+mod driver;
+#[cfg(not(loom))]
+mod exit;
+#[cfg(not(loom))]
+mod fiber;
+#[cfg(not(loom))]
+mod pid;
+#[cfg(not(loom))]
+pub mod runtime;
+mod sched;
+#[cfg(not(loom))]
+mod time;
+
+#[cfg(not(loom))]
+mod api {
+    pub use crate::actor::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope, spawn};
+    pub use crate::channel::unbounded as channel;
+    pub use crate::exit::{ExitReason, PanicInfo};
+    pub use crate::pid::Pid;
+    pub use crate::runtime::{RuntimeHandle, handle, run};
+    pub use crate::task::api::{current, kill, mask_kill, park_current, try_current, unpark, yield_now};
+    pub use crate::time::sleep;
+    pub use smarm_macros::{main, test};
+}
+#[cfg(not(loom))]
+pub use api::*;
+
+/// What schedules tasks: the one place where the two sides of the hourglass are bound to each other.
+#[cfg(not(loom))]
+pub(crate) use sched::Host;
+
+/// A safe point by hand: lets others run if this actor's slice is over, and delivers a kill.
+///
+/// For loops that compute for long and make no other smarm call. Costs a few nanoseconds; does nothing on a plain thread and while
+/// unwinding.
+///
+/// ```
+/// smarm::run(|| {
+///     let mut sum = 0_u64;
+///     for n in 0..1000 {
+///         smarm::check!();
+///         sum += n;
+///     }
+///     assert_eq!(sum, 499_500);
+/// });
+/// ```
+#[macro_export]
+macro_rules! check {
+    () => {
+        $crate::__private::checkpoint()
+    };
+}
+
+/// For the macros. Not part of the interface.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::runtime::entry::{run_main, run_test};
+    pub use crate::task::preempt::checkpoint;
+}

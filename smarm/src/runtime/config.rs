@@ -1,0 +1,459 @@
+//! What can be chosen when a runtime starts: every limit, with its unit, its default and its reason.
+//!
+//! A [`Config`] is always valid: each method refuses a bad value where it is written, so that starting a runtime
+//! has nothing left to check but the environment. The keys of `#[smarm::main]` and `#[smarm::test]` are these
+//! methods; `smarm-macros` repeats their limits in order to refuse a bad literal before the program exists.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fmt;
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+/// More workers than this is a mistake in the unit, not a machine.
+pub(crate) const MAX_WORKERS: usize = 1024;
+
+/// The smallest stack, guard included: half of it is the guard, and one frame of `std`'s formatting is several KiB.
+pub(crate) const MIN_STACK_BYTES: usize = 128 << 10;
+
+/// The largest stack, guard included: what Linux gives the first thread of a process.
+pub(crate) const MAX_STACK_BYTES: usize = 8 << 20;
+
+/// Address space, not memory: a page costs nothing until an actor reaches it.
+const DEFAULT_STACK_BYTES: usize = 256 << 10;
+
+/// The root runs what would otherwise be `main`, so it gets what `main` gets.
+const DEFAULT_ROOT_STACK_BYTES: usize = MAX_STACK_BYTES;
+
+/// Allocations between two looks at the clock: a look costs about half as much as the allocation it rides on.
+const DEFAULT_ALLOC_INTERVAL: u32 = 128;
+
+/// About 100 µs at 3 GHz: long against a switch, short against what a user notices.
+const DEFAULT_TIMESLICE_CYCLES: u64 = 300_000;
+
+/// What OTP gives a child by default.
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Replaces [`Config::deadlock`] in one run of a program: `warn` or `fail`.
+const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
+
+/// How a runtime is set up.
+///
+/// Start from [`Config::default`], [`Config::exact`] or [`Config::new`], which choose the number of workers, and
+/// change what you need; every method takes the configuration and gives it back.
+///
+/// | method | unit | default |
+/// |---|---|---|
+/// | [`alloc_interval`](Config::alloc_interval) | allocations | 128 |
+/// | [`timeslice_cycles`](Config::timeslice_cycles) | cycles of the CPU's time-stamp counter | 300 000 |
+/// | [`stack_size`](Config::stack_size) | bytes of address space | 256 KiB |
+/// | [`root_stack_size`](Config::root_stack_size) | bytes of address space | 8 MiB |
+/// | [`deadlock`](Config::deadlock) | | [`Deadlock::Warn`] |
+/// | [`shutdown_timeout`](Config::shutdown_timeout) | | 5 s |
+///
+/// A value that makes no sense panics in the method that was given it, with a sentence that says what to write
+/// instead.
+///
+/// Erlang's cousin is the command line of `erl` (`+S`, `+hms`, ..), which is read once per node; here two runtimes
+/// of one process may differ.
+///
+/// # Examples
+///
+/// ```
+/// use smarm::runtime::{Config, Deadlock};
+///
+/// let config = Config::exact(2).stack_size(1 << 20).deadlock(Deadlock::Fail);
+/// assert_eq!(config.resolved_thread_count(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    // Invariant: 1 ..= MAX_WORKERS.
+    pub(crate) workers: usize,
+    // Invariant: not zero; the countdown starts from it.
+    pub(crate) alloc_interval: u32,
+    // Invariant: not zero; an actor runs before its slice is over.
+    pub(crate) timeslice_cycles: u64,
+    // Invariant: both sizes are what `stack_class_bytes` returns.
+    pub(crate) stack_bytes: usize,
+    pub(crate) root_stack_bytes: usize,
+    pub(crate) deadlock: Deadlock,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// What a runtime does once no actor can ever run again although some are left: each of them waits for another.
+///
+/// It is said only where it is certain: a wait that a plain thread, a timer or a file descriptor could still end is
+/// no deadlock.
+///
+/// # Examples
+///
+/// ```
+/// use smarm::runtime::Deadlock;
+///
+/// assert_eq!(Deadlock::default(), Deadlock::Warn);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deadlock {
+    /// After 5 s, write once to standard error who waits for what, and go on waiting.
+    #[default]
+    Warn,
+    /// After 1 s, write who waits for what, and let the run fail. `#[smarm::test]` uses this.
+    Fail,
+}
+
+impl Config {
+    /// As many workers as there are CPUs available, but at least `min` and at most `max`; or, given
+    /// `Some(n)`, exactly `n`.
+    ///
+    /// The number is settled here: CPUs that come or go afterwards change nothing. Available is what
+    /// [`std::thread::available_parallelism`] says, so affinity masks and cgroup quotas count; where it cannot say,
+    /// one. Never more than 1024.
+    ///
+    /// # Panics
+    ///
+    /// If `min` is 0, above `max` or above 1024, or if `n` is 0 or above 1024.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smarm::runtime::Config;
+    ///
+    /// assert!(Config::new(1, 4, None).resolved_thread_count() <= 4);
+    /// assert_eq!(Config::new(1, 4, Some(7)).resolved_thread_count(), 7);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn new(min: usize, max: usize, exactly: Option<usize>) -> Self {
+        assert!(min <= max, "`Config::new({min}, {max}, ..)`: the smaller number of workers comes first");
+        check_workers(min);
+        match exactly {
+            Some(workers) => Self::exact(workers),
+            None => Self::exact(available_cpus().clamp(min, max.min(MAX_WORKERS))),
+        }
+    }
+
+    /// Exactly `workers` workers, each an OS thread.
+    ///
+    /// # Panics
+    ///
+    /// If `workers` is 0 or above 1024.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smarm::runtime::Config;
+    ///
+    /// assert_eq!(Config::exact(3).resolved_thread_count(), 3);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn exact(workers: usize) -> Self {
+        check_workers(workers);
+        Self {
+            workers,
+            alloc_interval: DEFAULT_ALLOC_INTERVAL,
+            timeslice_cycles: DEFAULT_TIMESLICE_CYCLES,
+            stack_bytes: DEFAULT_STACK_BYTES,
+            root_stack_bytes: DEFAULT_ROOT_STACK_BYTES,
+            deadlock: Deadlock::default(),
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+        }
+    }
+
+    /// After how many allocations an actor's slice is looked at for the first time; 128 by default.
+    ///
+    /// Only where `smarm::Alloc` is the global allocator. The interval then adapts, so that looks
+    /// are 10 to 20 µs apart whatever an actor allocates.
+    ///
+    /// # Panics
+    ///
+    /// If `allocations` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = smarm::runtime::Config::default().alloc_interval(32);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn alloc_interval(mut self, allocations: u32) -> Self {
+        assert!(allocations != 0, "`alloc_interval(0)` has no meaning: write 1 to look at every allocation");
+        self.alloc_interval = allocations;
+        self
+    }
+
+    /// How long an actor runs before others get their turn, in cycles of the CPU's time-stamp counter;
+    /// 300 000 by default, about 100 µs at 3 GHz.
+    ///
+    /// An actor is switched out at the first safe point after that, and only if another waits to run.
+    ///
+    /// # Panics
+    ///
+    /// If `cycles` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = smarm::runtime::Config::default().timeslice_cycles(3_000_000);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn timeslice_cycles(mut self, cycles: u64) -> Self {
+        assert!(cycles != 0, "`timeslice_cycles(0)` has no meaning: write 1 to switch at every safe point");
+        self.timeslice_cycles = cycles;
+        self
+    }
+
+    /// The size of an actor's stack in bytes, its 64 KiB guard at the low end included; 256 KiB by default.
+    ///
+    /// It is address space: memory is taken page by page as an actor's calls go deeper. The size is rounded up to a
+    /// power of two, and to 128 KiB at least.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is 0 or above 8 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = smarm::runtime::Config::default().stack_size(1 << 20);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_bytes = stack_class_or_panic("stack_size", bytes);
+        self
+    }
+
+    /// The size of the root actor's stack in bytes, its 64 KiB guard included; 8 MiB by default, as a process's
+    /// first thread has.
+    ///
+    /// Rounded as [`stack_size`](Config::stack_size) is.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is 0 or above 8 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = smarm::runtime::Config::default().root_stack_size(1 << 20);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn root_stack_size(mut self, bytes: usize) -> Self {
+        self.root_stack_bytes = stack_class_or_panic("root_stack_size", bytes);
+        self
+    }
+
+    /// What to do about a deadlock; [`Deadlock::Warn`] by default.
+    ///
+    /// The environment variable `SMARM_DEADLOCK` (`warn` or `fail`), read when the runtime starts, goes before it;
+    /// any other value of it panics there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smarm::runtime::{Config, Deadlock};
+    ///
+    /// let config = Config::default().deadlock(Deadlock::Fail);
+    /// ```
+    #[must_use]
+    pub fn deadlock(mut self, policy: Deadlock) -> Self {
+        self.deadlock = policy;
+        self
+    }
+
+    /// How long actors may take to end after a shutdown has begun; 5 s by default. Those that are left then are
+    /// killed, and those that a kill does not reach are named.
+    ///
+    /// Zero kills at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let config = smarm::runtime::Config::default().shutdown_timeout(Duration::from_millis(100));
+    /// ```
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// How many workers a runtime with this configuration has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(smarm::runtime::Config::default().resolved_thread_count() >= 1);
+    /// ```
+    #[must_use]
+    pub fn resolved_thread_count(&self) -> usize {
+        self.workers
+    }
+
+    /// This configuration with the environment's word on it. Called once, when a runtime starts.
+    #[track_caller]
+    pub(crate) fn with_environment(mut self) -> Self {
+        if let Some(policy) = deadlock_named(env::var_os(DEADLOCK_VARIABLE).as_deref()) {
+            self.deadlock = policy;
+        }
+        self
+    }
+}
+
+impl Default for Config {
+    /// One worker for each available CPU, and the defaults of the table above.
+    fn default() -> Self {
+        Self::new(1, MAX_WORKERS, None)
+    }
+}
+
+#[track_caller]
+fn check_workers(workers: usize) {
+    assert!(workers >= 1, "a runtime needs a worker: write 1 or more instead of 0");
+    assert!(workers <= MAX_WORKERS, "{workers} workers are too many: write {MAX_WORKERS} or fewer");
+}
+
+fn available_cpus() -> usize {
+    // Where the system does not say, one worker is right on any machine.
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+#[track_caller]
+fn deadlock_named(value: Option<&OsStr>) -> Option<Deadlock> {
+    let value = value?;
+    match value.to_str() {
+        Some("warn") => Some(Deadlock::Warn),
+        Some("fail") => Some(Deadlock::Fail),
+        _ => panic!("{DEADLOCK_VARIABLE} is {value:?}: write `warn` or `fail`, or unset it"),
+    }
+}
+
+#[track_caller]
+fn stack_class_or_panic(method: &str, requested: usize) -> usize {
+    match stack_class_bytes(requested) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("`{method}({requested})`: {error}"),
+    }
+}
+
+/// The stack an actor gets that asks for `requested` bytes: the next power of two, at least [`MIN_STACK_BYTES`].
+///
+/// Both ends count the guard.
+pub(crate) fn stack_class_bytes(requested: usize) -> Result<usize, StackSizeError> {
+    if requested == 0 || requested > MAX_STACK_BYTES {
+        return Err(StackSizeError { requested });
+    }
+    Ok(requested.next_power_of_two().max(MIN_STACK_BYTES))
+}
+
+/// There is no stack of the size asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StackSizeError {
+    requested: usize,
+}
+
+impl fmt::Display for StackSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.requested {
+            0 => f.write_str("a stack of 0 bytes holds no frame; the smallest is 128 KiB"),
+            bytes => {
+                write!(f, "a stack of {bytes} bytes is too large; write {MAX_STACK_BYTES} (8 MiB) or less")
+            }
+        }
+    }
+}
+
+impl Error for StackSizeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sentence `misuse` panics with.
+    fn refusal<R>(misuse: impl FnOnce() -> R + std::panic::UnwindSafe) -> String {
+        let payload = std::panic::catch_unwind(misuse).err().expect("the misuse is refused");
+        *payload.downcast::<String>().expect("the refusal is a formatted sentence")
+    }
+
+    #[test]
+    fn default_has_one_worker_per_available_cpu() {
+        assert_eq!(Config::default().resolved_thread_count(), available_cpus().min(MAX_WORKERS));
+    }
+
+    #[test]
+    fn new_stays_between_its_bounds() {
+        assert_eq!(Config::new(1, 1, None).resolved_thread_count(), 1);
+        assert_eq!(Config::new(MAX_WORKERS, MAX_WORKERS, None).resolved_thread_count(), MAX_WORKERS);
+    }
+
+    #[test]
+    fn new_has_no_upper_bound_to_fear() {
+        let config = Config::new(1, usize::MAX, None);
+        assert!(config.resolved_thread_count() <= MAX_WORKERS);
+    }
+
+    #[test]
+    fn an_exact_number_goes_before_the_bounds() {
+        assert_eq!(Config::new(1, 2, Some(7)).resolved_thread_count(), 7);
+    }
+
+    #[test]
+    fn no_workers_are_refused() {
+        assert!(refusal(|| Config::exact(MAX_WORKERS + 1)).contains("write 1024 or fewer"));
+        for none in [|| Config::exact(0), || Config::new(0, 4, None), || Config::new(1, 4, Some(0))] {
+            assert!(std::panic::catch_unwind(none).is_err());
+        }
+    }
+
+    #[test]
+    fn bounds_in_the_wrong_order_are_refused() {
+        assert!(refusal(|| Config::new(4, 2, None)).contains("the smaller number of workers comes first"));
+    }
+
+    #[test]
+    fn zero_intervals_and_slices_are_refused() {
+        assert!(std::panic::catch_unwind(|| Config::exact(1).alloc_interval(0)).is_err());
+        assert!(std::panic::catch_unwind(|| Config::exact(1).timeslice_cycles(0)).is_err());
+    }
+
+    #[test]
+    fn stacks_are_rounded_up_to_a_power_of_two() {
+        let rounded = [1, 128 << 10, (128 << 10) + 1, 256 << 10, 3 << 20, 8 << 20].map(stack_class_bytes);
+        let expected = [128 << 10, 128 << 10, 256 << 10, 256 << 10, 4 << 20, 8 << 20].map(Ok);
+        assert_eq!(rounded, expected);
+    }
+
+    #[test]
+    fn the_default_stacks_are_classes_of_their_own() {
+        for bytes in [DEFAULT_STACK_BYTES, DEFAULT_ROOT_STACK_BYTES, MIN_STACK_BYTES, MAX_STACK_BYTES] {
+            assert_eq!(stack_class_bytes(bytes), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn impossible_stacks_are_refused_with_the_limit() {
+        assert!(refusal(|| Config::exact(1).stack_size(0)).contains("the smallest is 128 KiB"));
+        assert!(refusal(|| Config::exact(1).root_stack_size(9 << 20)).contains("8 MiB"));
+        assert!(stack_class_bytes(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn the_environment_names_a_policy() {
+        assert_eq!(deadlock_named(None), None);
+        assert_eq!(deadlock_named(Some(OsStr::new("warn"))), Some(Deadlock::Warn));
+        assert_eq!(deadlock_named(Some(OsStr::new("fail"))), Some(Deadlock::Fail));
+    }
+
+    #[test]
+    fn an_unknown_policy_in_the_environment_is_refused() {
+        let sentence = refusal(|| deadlock_named(Some(OsStr::new("Fail"))));
+        assert_eq!(sentence, "SMARM_DEADLOCK is \"Fail\": write `warn` or `fail`, or unset it");
+    }
+}

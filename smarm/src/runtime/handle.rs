@@ -1,0 +1,121 @@
+//! A runtime seen from outside.
+
+use core::panic::Location;
+use core::ptr;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::actor::{JoinHandle, Options, Prepared};
+use crate::sched::shared::Shared;
+use crate::sched::{self, worker};
+use crate::sys::stack::StackClass;
+use crate::task::current;
+use crate::task::slot::SlotRef;
+
+/// A reference to a runtime, for plain threads and for actors of other runtimes; cheap to clone.
+///
+/// Actors spawned by it run like any other; a `run` in progress waits for them. While a handle exists, somebody outside may
+/// still do something, so no wait counts as a certain deadlock.
+pub struct RuntimeHandle {
+    shared: Arc<Shared>,
+}
+
+impl RuntimeHandle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        // Ordering: Relaxed. Read when nothing has happened for a second.
+        shared.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared }
+    }
+
+    /// Starts an actor; see [`spawn`](crate::spawn). From any thread. Never parks.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime has ended, or if stacks or memory are exhausted.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match launch(&self.shared, Prepared::new(f, options(None, None))) {
+            Ok(handle) => handle,
+            Err(error) => panic!("cannot start another actor: {error}"),
+        }
+    }
+
+    /// Runs `f` with this runtime in force: `spawn`, `Builder` and `scope` work inside on a plain thread. Calls nest. Never
+    /// parks by itself.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Leave(SlotRef, *const ());
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.entered.set(self.1);
+            }
+        }
+        let slot = current::waiter();
+        let outer = slot.entered.replace(Arc::as_ptr(&self.shared).cast());
+        let _leave = Leave(slot, outer);
+        f()
+    }
+}
+
+impl Clone for RuntimeHandle {
+    fn clone(&self) -> Self {
+        Self::new(self.shared.clone())
+    }
+}
+
+impl Drop for RuntimeHandle {
+    fn drop(&mut self) {
+        // Ordering: Release; pairs with the Acquire of who looks for a deadlock.
+        self.shared.handles.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for RuntimeHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeHandle").field("stats", &self.shared.stats()).finish_non_exhaustive()
+    }
+}
+
+/// A handle to the runtime of the current actor, or to the one that this thread has entered. Never parks.
+///
+/// # Panics
+///
+/// On a plain thread that has not entered a runtime.
+///
+/// ```
+/// smarm::run(|| {
+///     let handle = smarm::handle();
+///     let thread = std::thread::spawn(move || handle.spawn(|| 1).join().unwrap());
+///     assert_eq!(thread.join().unwrap(), 1);
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn handle() -> RuntimeHandle {
+    let slot = current::waiter();
+    // SAFETY: `enter` keeps the runtime alive while it is entered.
+    let entered = unsafe { slot.entered.get().cast::<Shared>().as_ref() };
+    let shared = entered.map(Shared::this).or_else(|| current::actor().map(|slot| worker::shared_of(slot).this()));
+    RuntimeHandle::new(shared.expect(
+        "`smarm::handle` was called on a thread that is no actor: call it inside `smarm::run`, or use `Runtime::handle`",
+    ))
+}
+
+#[track_caller]
+pub(super) fn options(name: Option<&str>, stack_class: Option<StackClass>) -> Options {
+    Options { name: name.map(Into::into), stack_class, spawned_at: Location::caller() }
+}
+
+pub(super) fn launch<F, T>(shared: &Shared, prepared: Prepared<F, T>) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T,
+{
+    debug_assert!(!ptr::eq(prepared.job(), ptr::null()));
+    let pid = sched::spawn_outside(shared, prepared.job())?;
+    Ok(prepared.launched(pid))
+}

@@ -1,0 +1,276 @@
+//! The composition root: configuration, start, end.
+
+mod config;
+pub(crate) mod entry;
+mod handle;
+mod report;
+
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use self::config::{Config, Deadlock};
+pub use self::handle::{RuntimeHandle, handle};
+pub use self::report::DeadlockReport;
+pub use crate::sched::stats::{ExitCounts, RuntimeStats};
+
+use self::report::{dump, panic_or_resume};
+use crate::actor::{self, JoinHandle, Prepared};
+use crate::exit::ExitReason;
+use crate::sched::quiet;
+use crate::sched::shared::{Settings, Shared};
+use crate::sched::worker::Worker;
+use crate::sys::stack::{self, StackClass};
+use crate::sys::{clock, fault};
+use crate::task::current;
+use crate::task::park;
+use crate::task::slot::SlotRef;
+use crate::task::wait::WaitKind;
+
+/// How often a shutdown repeats its kill, for actors that were spawned meanwhile.
+const KILL_AGAIN: Duration = Duration::from_millis(20);
+
+/// Runs `f` as the root actor of a new runtime with one worker, and returns its value when no actor is left.
+///
+/// The same as `runtime::init(Config::exact(1)).run(f)`. Blocks the calling thread; inside an actor it parks that actor.
+///
+/// # Panics
+///
+/// As [`Runtime::run`], and as [`init`].
+///
+/// ```
+/// assert_eq!(smarm::run(|| 6 * 7), 42);
+/// ```
+#[track_caller]
+pub fn run<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    init(Config::exact(1)).run(f)
+}
+
+/// Starts a runtime: its workers are OS threads of their own, and sleep until there is something to run.
+///
+/// Several runtimes may live in one process, also one inside an actor of another. Never parks.
+///
+/// # Panics
+///
+/// If the system refuses threads, descriptors or address space, or if an environment variable that smarm reads has a bad value.
+///
+/// ```
+/// let runtime = smarm::runtime::init(smarm::runtime::Config::exact(2));
+/// assert_eq!(runtime.run(|| 1), 1);
+/// assert_eq!(runtime.run(|| 2), 2);
+/// ```
+#[must_use]
+#[track_caller]
+pub fn init(config: Config) -> Runtime {
+    match start(&config.with_environment()) {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("cannot start a smarm runtime: {error}"),
+    }
+}
+
+fn start(config: &Config) -> Result<Runtime, String> {
+    stack::set_up()?;
+    fault::install(report::describe_owner);
+    actor::install_panic_hook();
+    let shared = Arc::new_cyclic(|this| Shared::new(settings(config), this.clone()));
+    let workers = (0..config.workers).map(|_| Worker::acquire()).collect::<Result<Box<[_]>, _>>();
+    shared.set_workers(workers.map_err(|error| format!("no epoll instance for a worker ({error})"))?);
+    let mut runtime = Runtime { shared, threads: Vec::new(), running: AtomicBool::new(false) };
+    runtime.start_threads().map_err(|error| format!("no thread for a worker ({error})"))?;
+    Ok(runtime)
+}
+
+fn settings(config: &Config) -> Settings {
+    let class = |bytes| StackClass::for_bytes(bytes).expect("`Config` has checked its sizes");
+    Settings {
+        workers: config.workers,
+        stack_class: class(config.stack_bytes),
+        root_stack_class: class(config.root_stack_bytes),
+        budget_events: config.alloc_interval,
+        timeslice_cycles: config.timeslice_cycles,
+        deadlock_fails: config.deadlock == Deadlock::Fail,
+        shutdown_timeout: config.shutdown_timeout,
+    }
+}
+
+/// Workers, and the actors that run on them; made by [`init`].
+///
+/// Dropping it ends it: actors that are still there (spawned by a [`RuntimeHandle`] outside any `run`) are killed, and its threads are
+/// joined. Actors that do not come to a safe point within the shutdown timeout are named on standard error, and their threads
+/// are left to themselves.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    threads: Vec<thread::JoinHandle<()>>,
+    running: AtomicBool,
+}
+
+impl Runtime {
+    fn start_threads(&mut self) -> std::io::Result<()> {
+        let workers: Vec<&'static Worker> = self.shared.workers().to_vec();
+        for (position, worker) in workers.iter().copied().enumerate() {
+            worker.bind(Arc::as_ptr(&self.shared), position);
+            let shared = self.shared.clone(); // kept alive by the thread
+            let body = move || {
+                worker.run();
+                drop(shared);
+            };
+            self.threads.push(thread::Builder::new().name(format!("smarm-{position}")).spawn(body)?);
+        }
+        if workers.len() > 1 {
+            let shared = self.shared.clone();
+            let body = move || shared.monitor.run(&shared);
+            self.threads.push(thread::Builder::new().name("smarm-monitor".into()).spawn(body)?);
+        }
+        Ok(())
+    }
+
+    /// Runs `f` as the root actor, on a stack of 8 MiB, and returns its value when the root has returned and no actor is left.
+    ///
+    /// Blocks the calling thread; inside an actor it parks that actor. Can be called again and again.
+    ///
+    /// # Panics
+    ///
+    /// With the root's payload if the root panicked (the other actors are killed first); with a sentence if the root was killed or the
+    /// run ended in a deadlock (see [`Deadlock::Fail`]); or if another `run` of this runtime has not returned.
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.try_run(f) {
+            Ok(value) => value,
+            Err(reason) => panic_or_resume(&reason),
+        }
+    }
+
+    /// The same as [`run`](Self::run), but tells why there is no value instead of panicking.
+    ///
+    /// # Errors
+    ///
+    /// Why the root ended without a value: [`ExitReason::Panicked`] with its payload, [`ExitReason::Killed`], or
+    /// [`ExitReason::Error`] with a [`DeadlockReport`].
+    ///
+    /// # Panics
+    ///
+    /// If another `run` of this runtime has not returned, or if there is no stack for the root.
+    #[track_caller]
+    pub fn try_run<F, T>(&self, f: F) -> Result<T, ExitReason>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // Ordering: AcqRel. One run after the other.
+        let running = self.running.swap(true, Ordering::AcqRel);
+        assert!(!running, "this runtime already runs a root: wait for that `run` to return, or use `spawn` or another runtime");
+        let caller = current::waiter();
+        if park::is_unwinding(caller) {
+            eprintln!("smarm: `run` was called by actor {} while it unwinds, where it cannot wait", caller.pid());
+            std::process::abort();
+        }
+        let root = self.spawn_root(f);
+        let result = park::mask_kill(|| self.await_end(caller, root));
+        // Ordering: Release; pairs with the Acquire above.
+        self.running.store(false, Ordering::Release);
+        result
+    }
+
+    #[track_caller]
+    fn spawn_root<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let prepared = Prepared::new(f, handle::options(Some("root"), Some(self.shared.settings.root_stack_class)));
+        match handle::launch(&self.shared, prepared) {
+            Ok(root) => root,
+            Err(error) => panic!("cannot start the root actor: {error}"),
+        }
+    }
+
+    fn await_end<T>(&self, caller: SlotRef, root: JoinHandle<T>) -> Result<T, ExitReason> {
+        let result = root.join();
+        if result.is_err() {
+            self.shut_down(caller);
+        } else {
+            self.await_quiet(caller);
+        }
+        match report::take_failure(&self.shared) {
+            Some(failure) => Err(failure),
+            None => result,
+        }
+    }
+
+    /// Waits until no actor is left.
+    fn await_quiet(&self, caller: SlotRef) {
+        self.shared.expect_end(caller.pid().to_bits());
+        while self.shared.live() > 0 {
+            if self.shared.has_failed() {
+                return self.shut_down(caller);
+            }
+            park::park(caller, WaitKind::Elsewhere, None, None);
+        }
+        self.shared.forget_end();
+    }
+
+    /// Kills all actors and waits for their ends, but not for ever.
+    fn shut_down(&self, caller: SlotRef) {
+        let deadline = Instant::now() + self.shared.settings.shutdown_timeout;
+        self.shared.expect_end(caller.pid().to_bits());
+        while self.shared.live() > 0 && Instant::now() < deadline {
+            quiet::kill_all(self.shared.id);
+            if self.shared.live() > 0 {
+                let again_ns = clock::deadline_after(KILL_AGAIN);
+                park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
+            }
+        }
+        self.shared.forget_end();
+        if self.shared.live() > 0 {
+            eprintln!("smarm: the shutdown timeout is over, and these actors are left:\n{}", quiet::survivors(self.shared.id));
+        }
+    }
+
+    /// What the runtime does and did. Never parks.
+    #[must_use]
+    pub fn stats(&self) -> RuntimeStats {
+        self.shared.stats()
+    }
+
+    /// A handle by which plain threads spawn actors here. Never parks.
+    #[must_use]
+    pub fn handle(&self) -> RuntimeHandle {
+        RuntimeHandle::new(self.shared.clone())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.shared.live() > 0 && current::runtime() != self.shared.id {
+            self.shut_down(current::waiter());
+        }
+        self.shared.stop();
+        // A thread cannot wait for itself, nor for an actor that never ends: then threads and worker blocks are left to themselves.
+        if self.shared.live() > 0 || current::runtime() == self.shared.id {
+            return;
+        }
+        for thread in self.threads.drain(..) {
+            if let Err(payload) = thread.join() {
+                // A bug of ours: workers run no code of the user.
+                panic::resume_unwind(payload);
+            }
+        }
+        self.shared.workers().iter().for_each(|worker| worker.release());
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

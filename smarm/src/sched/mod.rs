@@ -1,0 +1,38 @@
+//! Who runs next, and where.
+//!
+//! ```text
+//!   spawn ─▶ deque ─┐                 ┌─▶ settle: parked, yielded, ended
+//!   wake ─▶ LIFO slot, woken ring ─▶ find ─▶ execute ─┘
+//!   wake from elsewhere ─▶ inbox ─┘ ▲
+//!   plain threads ─▶ injector ──────┘
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `worker` | the loop, and what the actors on it ask for |
+//! | `deque`, `inbox`, `injector` | the queues, by who may push and who may take |
+//! | `idle` | one worker's sleep and wake |
+//! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
+//! | `monitor` | looks after workers that cannot look themselves |
+//! | `shared`, `stats` | what the workers of a runtime have in common |
+
+pub(crate) mod deque;
+pub(crate) mod idle;
+pub(crate) mod inbox;
+#[cfg(not(loom))]
+pub(crate) mod injector;
+#[cfg(not(loom))]
+pub(crate) mod monitor;
+#[cfg(not(loom))]
+pub(crate) mod quiet;
+#[cfg(not(loom))]
+pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod stats;
+#[cfg(not(loom))]
+pub(crate) mod worker;
+
+#[cfg(not(loom))]
+mod host;
+#[cfg(not(loom))]
+pub(crate) use host::{Host, spawn_outside};

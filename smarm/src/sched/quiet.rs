@@ -1,0 +1,224 @@
+//! Quiet: nothing can happen any more. The end of a run, and the deadlock report.
+//!
+//! Decided by a worker that falls asleep, never by counters on the hot path.
+//!
+//! - **The end.** The caller of `run` registers as the end's waiter and looks at the counts; each worker that falls asleep looks
+//!   at them too. Both modify the same word before (`Shared::idle`), so the second one sees what the first one counted. When no
+//!   actor is alive, the waiter is unparked.
+//! - **A deadlock.** The last worker to fall asleep, with actors left and no deadline pending, sets itself an alarm. If until then
+//!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
+//!   and no other runtime ever had, and nobody outside holds a handle to this runtime. Otherwise somebody may still come: silence.
+//!
+//! # Inspection
+//!
+//! An inspector reads what a parked actor waits for, which is on that actor's stack or kept alive by it. It first raises
+//! [`INSPECTING`], then modifies each state word. An actor that is woken later acquires that modification, finds the flag up when
+//! its park returns, and waits there for the inspector to be done. So what the inspector sees parked stays where it is.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::pid::Pid;
+use crate::sys::clock;
+use crate::task::park;
+use crate::task::slot::{self, Slot, SlotRef};
+use crate::task::state::Seen;
+use crate::task::wait::WaitKind;
+
+/// How long nothing must have happened before a deadlock fails the run, or is reported.
+const FAIL_AFTER: Duration = Duration::from_secs(1);
+const WARN_AFTER: Duration = Duration::from_secs(5);
+
+/// How many actors a report lists.
+const REPORTED_ACTORS: usize = 20;
+
+/// What a worker remembers over its sleep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nap {
+    /// When to look for a deadlock; `u64::MAX` for never.
+    check_at_ns: u64,
+    /// How many times an actor had run.
+    activity: u64,
+}
+
+impl Nap {
+    pub(super) fn check_at_ns(self) -> u64 {
+        self.check_at_ns
+    }
+}
+
+/// A worker is about to sleep.
+pub(super) fn fall_idle(shared: &Shared) -> Nap {
+    let (sleepers, end_wanted) = shared.count_sleeper();
+    let live = shared.live();
+    if end_wanted && live == 0 {
+        announce_end(shared);
+    }
+    let activity = activity(shared);
+    let news = activity != shared.checked_activity.get();
+    let suspicious = live > 0 && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;
+    let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
+    Nap { check_at_ns, activity }
+}
+
+fn patience(shared: &Shared) -> Duration {
+    if shared.settings.deadlock_fails { FAIL_AFTER } else { WARN_AFTER }
+}
+
+fn announce_end(shared: &Shared) {
+    if let Some(waiter) = Pid::from_bits(shared.end_waiter()) {
+        park::unpark(waiter);
+    }
+}
+
+fn activity(shared: &Shared) -> u64 {
+    shared.workers().iter().map(|worker| worker.runs.get()).sum()
+}
+
+fn pending_timers(shared: &Shared) -> usize {
+    shared.workers().iter().map(|worker| worker.timer_count()).sum()
+}
+
+/// A worker no longer sleeps.
+pub(super) fn wake_up(shared: &Shared, nap: Nap) {
+    let alarm = clock::now_ns() >= nap.check_at_ns;
+    if alarm && shared.sleepers() == shared.workers().len() && activity(shared) == nap.activity {
+        shared.checked_activity.set(nap.activity);
+        check_for_deadlock(shared);
+    }
+    shared.uncount_sleeper();
+}
+
+fn check_for_deadlock(shared: &Shared) {
+    let Some(report) = inspect(|| certain_deadlock(shared)) else { return };
+    if !shared.settings.deadlock_fails {
+        eprintln!("smarm: {report}");
+        return;
+    }
+    shared.fail(report);
+    kill_all(shared.id);
+    announce_end(shared); // its waiter sees to it that the run ends even if an actor does not
+}
+
+/// Asks all actors of a runtime to end.
+pub(crate) fn kill_all(runtime: u32) {
+    for slot in slot::all() {
+        // The generation first: if the slot changes hands between the two readings, the kill is stale.
+        let pid = slot.pid();
+        if slot.runtime() == runtime {
+            park::kill(pid);
+        }
+    }
+}
+
+// ---- inspection -------------------------------------------------------------------------------------------------------
+
+static INSPECTING: AtomicBool = AtomicBool::new(false);
+static INSPECTION: Mutex<()> = Mutex::new(());
+
+fn inspect<T>(f: impl FnOnce() -> T) -> T {
+    let _inspection = INSPECTION.lock().unwrap_or_else(PoisonError::into_inner);
+    // Ordering: Relaxed. Published by the modification of each state word that is inspected.
+    INSPECTING.store(true, Ordering::Relaxed);
+    let result = f();
+    // Ordering: Relaxed. Whoever waits, waits for the lock.
+    INSPECTING.store(false, Ordering::Relaxed);
+    result
+}
+
+/// Holds an actor that was just woken while it may be inspected.
+#[inline]
+pub(super) fn await_inspection() {
+    // Ordering: Relaxed. If the inspector saw this actor parked, the wake has acquired its store; see the module's words.
+    if INSPECTING.load(Ordering::Relaxed) {
+        drop(INSPECTION.lock());
+    }
+}
+
+/// The report of a deadlock, if there certainly is one.
+fn certain_deadlock(shared: &Shared) -> Option<String> {
+    // Ordering: Acquire; pairs with the Release of a handle's drop.
+    if shared.handles.load(Ordering::Acquire) > 0 {
+        return None;
+    }
+    let mut lines = Vec::new();
+    for slot in slot::all().filter(|slot| slot.runtime() == shared.id) {
+        match slot.state.inspect() {
+            Seen::Free => {}
+            Seen::Parked if waits_in_vain(slot) => lines.push(describe_parked(slot)),
+            Seen::Parked | Seen::Queued | Seen::Running => return None,
+        }
+    }
+    (!lines.is_empty()).then(|| {
+        let count = lines.len();
+        let actors = if count == 1 { "1 actor waits".into() } else { format!("{count} actors wait") };
+        format!("deadlock: {actors} for each other, and nobody else can wake them\n{}", listed(lines))
+    })
+}
+
+/// Whether only actors of its own runtime could end its wait. The caller inspects, and saw it parked.
+fn waits_in_vain(slot: SlotRef) -> bool {
+    // SAFETY: the actor is parked and held by the inspection; what it waits for lives as long as it waits.
+    let object = unsafe { slot.waits_for.get().as_ref() };
+    slot.wait_kind.get() != WaitKind::Elsewhere && object.is_some_and(|object| !object.is_shared_outside())
+}
+
+fn describe_parked(slot: SlotRef) -> String {
+    let mut line = String::new();
+    describe(slot, &mut line);
+    // SAFETY: the actor is parked and held by the inspection, so its job is alive.
+    let place = unsafe { (*slot.job()).spawned_at };
+    write!(line, ", spawned at {place}, waits in {}", slot.wait_kind.get()).expect("a String takes everything");
+    line
+}
+
+/// The actor's name and `Pid`. Allocates nothing: the fault handler uses it. The actor is the caller, or held by an inspection.
+pub(crate) fn describe(slot: &Slot, to: &mut dyn std::fmt::Write) {
+    // SAFETY: the actor is alive, by the caller's words, and so is its job.
+    let job = unsafe { slot.job().as_ref() };
+    // A full buffer cuts the text: there is nobody to tell.
+    let _ = match job.and_then(|job| job.name.as_deref()) {
+        Some(name) => write!(to, "actor '{name}' {}", slot.pid()),
+        None => write!(to, "actor {}", slot.pid()),
+    };
+}
+
+fn listed(lines: Vec<String>) -> String {
+    let more = lines.len().saturating_sub(REPORTED_ACTORS);
+    let mut text: String = lines.iter().take(REPORTED_ACTORS).map(|line| format!("  {line}\n")).collect();
+    if more > 0 {
+        writeln!(text, "  and {more} more").expect("a String takes everything");
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// All actors of all runtimes, for a watchdog that is about to give up.
+pub(crate) fn dump() -> String {
+    inspect(|| {
+        let actors = slot::all().filter(|slot| slot.runtime() != 0);
+        let line = |slot: SlotRef| match slot.state.inspect() {
+            Seen::Free => None,
+            Seen::Parked => Some(describe_parked(slot)),
+            Seen::Queued => Some(format!("actor {} is queued", slot.pid())),
+            Seen::Running => Some(format!("actor {} runs", slot.pid())),
+        };
+        listed(actors.filter_map(line).collect())
+    })
+}
+
+/// The names of the actors of a runtime that are still there, for a shutdown that gives up.
+pub(crate) fn survivors(runtime: u32) -> String {
+    inspect(|| {
+        let actors = slot::all().filter(|slot| slot.runtime() == runtime);
+        let line = |slot: SlotRef| match slot.state.inspect() {
+            Seen::Free => None,
+            Seen::Parked => Some(describe_parked(slot)),
+            Seen::Queued | Seen::Running => Some(format!("actor {} does not come to a safe point", slot.pid())),
+        };
+        listed(actors.filter_map(line).collect())
+    })
+}

@@ -1,0 +1,228 @@
+//! What the workers of one runtime share.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use super::idle::Notify;
+use super::injector::Injector;
+use super::monitor::Monitor;
+use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
+use super::worker::Worker;
+use crate::sys::stack::StackClass;
+
+/// The numbers of a runtime, resolved from its configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) stack_class: StackClass,
+    pub(crate) root_stack_class: StackClass,
+    /// Events between two looks at the clock.
+    pub(crate) budget_events: u32,
+    pub(crate) timeslice_cycles: u64,
+    /// A certain deadlock ends the run instead of only being reported.
+    pub(crate) deadlock_fails: bool,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// Added to [`Shared::idle`] when somebody waits for the end of a run; below it is the number of sleeping workers.
+const END_WANTED: u64 = 1 << 32;
+const SLEEPERS_MASK: u64 = END_WANTED - 1;
+
+pub(crate) struct Shared {
+    /// Not 0, unique in the process.
+    pub(crate) id: u32,
+    pub(crate) settings: Settings,
+    pub(crate) injector: Injector,
+    pub(crate) monitor: Monitor,
+    workers: OnceLock<Box<[&'static Worker]>>,
+    /// How many workers sleep, and whether the end is waited for: one word, so that of two who change it the second one sees what
+    /// the first one counted.
+    idle: AtomicU64,
+    /// How many times an actor had run when a deadlock was last looked for: it is looked for once in each silence.
+    pub(super) checked_activity: Gauge,
+    /// Actors spawned by plain threads. Many writers, one at a time: under the lock.
+    outside_spawns: Mutex<()>,
+    outside_spawned: Counter,
+    /// Handles that plain threads may hold.
+    pub(crate) handles: AtomicUsize,
+    /// Who waits for the end of the run, as the bits of a `Pid`.
+    end_waiter: AtomicU64,
+    /// Workers leave when nothing is left to run.
+    stopping: AtomicBool,
+    /// Next worker for `spread`.
+    pub(crate) next_spread: AtomicUsize,
+    /// Why the run must fail.
+    failure: Mutex<Option<String>>,
+    this: Weak<Shared>,
+}
+
+/// The last runtime's number.
+static LAST_ID: AtomicU32 = AtomicU32::new(0);
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, this: Weak<Self>) -> Self {
+        Self {
+            // Ordering: Relaxed. Only uniqueness matters.
+            id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
+            settings,
+            injector: Injector::default(),
+            monitor: Monitor::default(),
+            workers: OnceLock::new(),
+            idle: AtomicU64::new(0),
+            checked_activity: Gauge::default(),
+            outside_spawns: Mutex::new(()),
+            outside_spawned: Counter::default(),
+            handles: AtomicUsize::new(0),
+            end_waiter: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            next_spread: AtomicUsize::new(0),
+            failure: Mutex::new(None),
+            this,
+        }
+    }
+
+    /// A share in the ownership. The caller is an actor of this runtime, or holds one.
+    pub(crate) fn this(&self) -> Arc<Self> {
+        self.this.upgrade().expect("a runtime lives as long as its workers")
+    }
+
+    /// The run must fail, for this reason. The end's waiter is told.
+    pub(super) fn fail(&self, reason: String) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    /// Whether the run must fail.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Why the run must fail; forgotten, so that the next one need not.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn set_workers(&self, workers: Box<[&'static Worker]>) {
+        assert!(self.workers.set(workers).is_ok(), "the workers of a runtime are set once");
+    }
+
+    pub(crate) fn workers(&self) -> &[&'static Worker] {
+        self.workers.get().map_or(&[], |workers| workers)
+    }
+
+    // ---- sleeping -----------------------------------------------------------------------------------------------------
+
+    /// One more worker sleeps; how many do now, and whether somebody waits for the end.
+    pub(super) fn count_sleeper(&self) -> (usize, bool) {
+        // Ordering: AcqRel; see the field.
+        let idle = self.idle.fetch_add(1, Ordering::AcqRel) + 1;
+        ((idle & SLEEPERS_MASK) as usize, idle & END_WANTED != 0)
+    }
+
+    pub(super) fn uncount_sleeper(&self) {
+        // Ordering: AcqRel; see the field.
+        self.idle.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many workers sleep; a guess.
+    #[inline]
+    pub(super) fn sleepers(&self) -> usize {
+        // Ordering: Relaxed. A guess.
+        (self.idle.load(Ordering::Relaxed) & SLEEPERS_MASK) as usize
+    }
+
+    /// Wakes some sleeping worker, if there is one.
+    pub(crate) fn wake_one(&self) {
+        for worker in self.workers() {
+            match worker.sleep.notify_sleeper() {
+                Some(Notify::Signal) => return worker.signal(),
+                Some(Notify::Done) => return,
+                None => {}
+            }
+        }
+    }
+
+    // ---- the end ------------------------------------------------------------------------------------------------------
+
+    /// Actors that were spawned and have not ended.
+    ///
+    /// Exits are read first: both sums only grow, so if they are equal, nobody was alive between the two readings.
+    pub(crate) fn live(&self) -> u64 {
+        let exited = self.exits().total();
+        let spawned = self.spawned();
+        spawned - exited
+    }
+
+    fn exits(&self) -> ExitCounts {
+        self.workers().iter().fold(ExitCounts::default(), |sum, worker| sum.plus(worker.counters.exits()))
+    }
+
+    fn spawned(&self) -> u64 {
+        let inside: u64 = self.workers().iter().map(|worker| worker.counters.spawned.get()).sum();
+        inside + self.outside_spawned.get()
+    }
+
+    /// Counts an actor spawned by a plain thread, before it is pushed. False if the runtime has ended.
+    pub(super) fn count_outside_spawn(&self) -> bool {
+        let _writer = self.outside_spawns.lock();
+        let open = !self.is_stopping();
+        if open {
+            self.outside_spawned.add(1);
+        }
+        open
+    }
+
+    /// Somebody waits for the end of the run, and is unparked when no actor is left.
+    pub(crate) fn expect_end(&self, waiter: u64) {
+        // Ordering: Release; published by the next line too, and read after it.
+        self.end_waiter.store(waiter, Ordering::Release);
+        // Ordering: AcqRel; see the field. The waiter looks at the counts after this.
+        self.idle.fetch_or(END_WANTED, Ordering::AcqRel);
+    }
+
+    pub(crate) fn forget_end(&self) {
+        // Ordering: AcqRel; see the field.
+        self.idle.fetch_and(!END_WANTED, Ordering::AcqRel);
+    }
+
+    /// Who waits for the end.
+    pub(super) fn end_waiter(&self) -> u64 {
+        // Ordering: Acquire; pairs with the Release in `expect_end`.
+        self.end_waiter.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stop(&self) {
+        {
+            // Under the lock: a spawn from outside is either counted before, and run, or refused.
+            let _no_spawn = self.outside_spawns.lock();
+            // Ordering: Release; pairs with the Acquire in `is_stopping`. The notification after it makes sleepers look.
+            self.stopping.store(true, Ordering::Release);
+        }
+        for worker in self.workers() {
+            worker.notify();
+        }
+        self.monitor.stop();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Ordering: Acquire; pairs with the Release in `stop`.
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    // ---- statistics ---------------------------------------------------------------------------------------------------
+
+    pub(crate) fn stats(&self) -> RuntimeStats {
+        let exited = self.exits();
+        let sum = |of: fn(&Worker) -> u64| self.workers().iter().map(|worker| of(worker)).sum::<u64>();
+        RuntimeStats {
+            run_queue_len: self.injector.len() + sum(|worker| worker.queue_len() as u64) as usize,
+            scheduler_count: self.workers().len(),
+            sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
+            spawned: self.spawned(),
+            exited,
+            steals: sum(|worker| worker.counters.steals.get()),
+            parks: sum(|worker| worker.counters.parks.get()),
+            wakes: sum(|worker| worker.counters.wakes.get()),
+        }
+    }
+}

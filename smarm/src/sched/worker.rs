@@ -1,0 +1,821 @@
+//! A worker: find → resume → settle.
+//!
+//! # Where a worker looks, in this order
+//!
+//! 1. what a join asks to run next
+//! 2. the LIFO slot: what the last actor woke; three times in a row while others wait
+//! 3. woken actors, in the order of their wakes; eight times in a row while others wait
+//! 4. in turn: the deque of actors that have not started, and the ring of actors that yielded
+//! 5. the injector, then the other workers' deques
+//!
+//! Every 61 ticks, and after a slice that used up its budget, it first looks at its inbox, timers and the injector.
+//!
+//! # Placement
+//!
+//! A started actor stays for life, and a hop to a sleeping worker costs a thousand local ones. So a push by an actor
+//! wakes nobody; work is shared when it has waited for [`SHARE_AFTER_NS`], or when many actors are about to start. The measurements
+//! behind the constants are in `docs/adr/0001-placement.md`.
+//!
+//! # Who may touch what
+//!
+//! `inbox`, `sleep`, `deque`, `timers`, `counters` may be used from any thread, by their own rules. All else belongs to the worker's
+//! own thread: its loop, and the actors that run on it, which call in through [`Host`](super::Host). Owner-only fields are `Cell`s or
+//! reached by [`OwnerCell::with`], never borrowed across a switch.
+
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::deque::{Deque, Entry, Steal};
+use super::idle::{Notify, SleepWord};
+use super::inbox::Inbox;
+use super::quiet;
+use super::shared::Shared;
+use super::stats::Counters;
+use crate::driver::timer::{TimerKey, TimerStore};
+use crate::fiber::{self, Context};
+use crate::pid::Pid;
+use crate::sys::epoll::Epoll;
+use crate::sys::stack::{self, Stack, StackClass};
+use crate::sys::{arch, clock};
+use crate::task::park;
+use crate::task::slot::{self, Outcome, Slot, SlotRef};
+use crate::task::state::{Claim, Park};
+
+/// How many actors run between two looks at inbox, timers and injector. Prime, as in Go and tokio, so that it does not beat with
+/// the program's own periods.
+const POLL_INTERVAL: u32 = 61;
+/// How long an unstarted actor waits here before other workers may have it.
+pub(crate) const SHARE_AFTER_NS: u64 = 50_000;
+/// How many unstarted actors make a burst, which is shared at once.
+const BURST: usize = 8;
+/// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
+const DEPTH_FIRST_LENGTH: usize = 256;
+/// At most this many are stolen at a time.
+const STEAL_BATCH: usize = 128;
+/// The LIFO slot runs this many times in a row while others wait.
+const LIFO_RUNS: u32 = 3;
+/// Woken actors run this many times in a row before those that yielded or have not started.
+const WOKEN_RUNS: u32 = 8;
+/// Free slots, free stacks and stack reservations a worker keeps for itself; twice as many are kept before some go back.
+const CACHE: usize = 64;
+
+/// What a suspended actor wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Action {
+    Park,
+    Yield,
+    Finish(Outcome),
+}
+
+/// A field that the worker's own thread alone uses.
+#[derive(Debug, Default)]
+struct OwnerCell<T>(UnsafeCell<T>);
+
+impl<T> OwnerCell<T> {
+    fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Uses the value.
+    ///
+    /// # Safety
+    ///
+    /// On the owner's thread; `f` does not switch and does not come here again for the same field.
+    #[inline(always)]
+    unsafe fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: by the caller's promise nobody else has a reference to the value.
+        f(unsafe { &mut *self.0.get() })
+    }
+}
+
+/// A worker block. Never freed; used again by later runtimes.
+#[repr(C, align(128))]
+pub(crate) struct Worker {
+    inbox: Inbox,
+    pub(super) sleep: SleepWord,
+    epoll: Epoll,
+    pub(super) deque: Deque,
+    pub(super) counters: Counters,
+    timers: Mutex<TimerStore>,
+    /// Counts the actors that ran, for the monitor. Written by the owner.
+    pub(super) runs: super::stats::Counter,
+    /// The runtime that uses the block. Set before its thread starts, constant until the thread has ended.
+    shared: Cell<*const Shared>,
+    position: Cell<usize>,
+    running: Cell<*const Slot>,
+    context: Cell<Context>,
+    action: Cell<Action>,
+    lifo: Cell<Option<SlotRef>>,
+    next: Cell<Option<Pid>>,
+    woken: OwnerCell<VecDeque<SlotRef>>,
+    yielded: OwnerCell<VecDeque<SlotRef>>,
+    /// Length of both rings and the LIFO slot at the last look, for statistics.
+    sticky_len: super::stats::Gauge,
+    lifo_runs: Cell<u32>,
+    woken_runs: Cell<u32>,
+    yielded_turn: Cell<bool>,
+    ticks: Cell<u32>,
+    /// The time at the last look; what is pushed is stamped with it.
+    now_ns: Cell<u64>,
+    /// The earliest deadline; `u64::MAX` for none.
+    next_timer_ns: Cell<u64>,
+    budget: Cell<u32>,
+    /// When the running actor's slice began; 0 until its budget first reached zero.
+    slice_start: Cell<u64>,
+    slots: OwnerCell<Vec<SlotRef>>,
+    stacks: OwnerCell<Vec<u32>>,
+    reservations: Cell<u32>,
+}
+
+// SAFETY: what several threads use is atomic or locked; the rest is used by the thread that runs the worker only, which the
+// module's rule and the `unsafe` of `OwnerCell::with` keep.
+unsafe impl Sync for Worker {}
+// SAFETY: as above. The block is handed to its thread before anything else happens.
+unsafe impl Send for Worker {}
+
+/// Worker blocks that no runtime uses.
+static FREE: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The worker of this thread. Constant for the thread's life, so that even an address kept across a switch is right.
+    static LOCAL: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+/// The worker of this thread, if it is one.
+#[inline]
+pub(super) fn local() -> Option<&'static Worker> {
+    // SAFETY: null or a worker block, which is never freed.
+    unsafe { LOCAL.get().as_ref() }
+}
+
+impl Worker {
+    /// A block for a new runtime.
+    pub(crate) fn acquire() -> std::io::Result<&'static Self> {
+        let used = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        used.map_or_else(|| Ok(&*Box::leak(Box::new(Self::new(Epoll::new()?)))), Ok)
+    }
+
+    fn new(epoll: Epoll) -> Self {
+        Self {
+            inbox: Inbox::new(),
+            sleep: SleepWord::new(),
+            epoll,
+            deque: Deque::new(),
+            counters: Counters::default(),
+            timers: Mutex::new(TimerStore::new()),
+            runs: super::stats::Counter::default(),
+            shared: Cell::new(ptr::null()),
+            position: Cell::new(0),
+            running: Cell::new(ptr::null()),
+            context: Cell::new(Context::running()),
+            action: Cell::new(Action::Park),
+            lifo: Cell::new(None),
+            next: Cell::new(None),
+            woken: OwnerCell::default(),
+            yielded: OwnerCell::default(),
+            sticky_len: super::stats::Gauge::default(),
+            lifo_runs: Cell::new(0),
+            woken_runs: Cell::new(0),
+            yielded_turn: Cell::new(false),
+            ticks: Cell::new(0),
+            now_ns: Cell::new(0),
+            next_timer_ns: Cell::new(u64::MAX),
+            budget: Cell::new(0),
+            slice_start: Cell::new(0),
+            slots: OwnerCell::new(Vec::new()),
+            stacks: OwnerCell::new(Vec::new()),
+            reservations: Cell::new(0),
+        }
+    }
+
+    /// Gives the block back. Nothing is queued, and its thread has ended.
+    pub(crate) fn release(&'static self) {
+        self.counters.reset();
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+    }
+
+    /// Binds the block to a runtime. Before its thread starts.
+    pub(crate) fn bind(&self, shared: *const Shared, position: usize) {
+        self.shared.set(shared);
+        self.position.set(position);
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> &'static Shared {
+        // SAFETY: set by `bind`; the runtime waits for the worker's thread before it drops what this points to.
+        unsafe { &*self.shared.get() }
+    }
+
+    /// Runs actors until the runtime stops. The body of the worker's thread.
+    pub(crate) fn run(&'static self) {
+        LOCAL.set(self);
+        crate::task::current::enter_worker(self.shared().id, &raw const self.running);
+        precise_sleep();
+        self.refresh_now();
+        while !(self.shared().is_stopping() && self.shared().live() == 0) {
+            match self.find() {
+                Some(slot) => self.execute(slot),
+                None => self.sleep_until_work(),
+            }
+        }
+        self.flush_caches(0);
+    }
+
+    // ---- find ---------------------------------------------------------------------------------------------------------
+
+    /// An actor, claimed: the caller must run it.
+    fn find(&'static self) -> Option<SlotRef> {
+        let ticks = self.ticks.get() + 1;
+        self.ticks.set(ticks);
+        if ticks >= POLL_INTERVAL {
+            self.poll();
+        }
+        self.find_local().or_else(|| {
+            self.poll();
+            self.find_local().or_else(|| self.steal())
+        })
+    }
+
+    fn find_local(&'static self) -> Option<SlotRef> {
+        self.take_next().or_else(|| self.take_lifo()).or_else(|| self.take_woken()).or_else(|| self.take_waiting())
+    }
+
+    /// What a join asked for.
+    fn take_next(&'static self) -> Option<SlotRef> {
+        let pid = self.next.take()?;
+        self.forget_if_at_an_end(pid);
+        self.claim_movable(pid)
+    }
+
+    /// Removes the queue entry of an actor that is about to be claimed, where that is cheap: entries left behind are skipped later.
+    fn forget_if_at_an_end(&self, pid: Pid) {
+        // SAFETY: this is the owner's thread.
+        unsafe {
+            if self.deque.newest().is_some_and(|entry| entry.pid == pid.to_bits()) {
+                self.deque.pop_newest();
+            } else if self.deque.oldest().is_some_and(|entry| entry.pid == pid.to_bits()) {
+                self.deque.pop_oldest();
+            }
+        }
+    }
+
+    fn take_lifo(&self) -> Option<SlotRef> {
+        let slot = self.lifo.take()?;
+        let runs = self.lifo_runs.get() + 1;
+        if runs > LIFO_RUNS && self.others_wait() {
+            self.lifo_runs.set(0);
+            self.push_woken(slot);
+            return None;
+        }
+        self.lifo_runs.set(runs);
+        self.claim_sticky(slot)
+    }
+
+    fn others_wait(&self) -> bool {
+        // SAFETY: the owner's thread; the closures only look.
+        let sticky = unsafe { !self.woken.with(|woken| woken.is_empty()) || !self.yielded.with(|ring| ring.is_empty()) };
+        sticky || !self.deque.is_empty()
+    }
+
+    fn take_woken(&self) -> Option<SlotRef> {
+        let runs = self.woken_runs.get() + 1;
+        if runs > WOKEN_RUNS && self.someone_waits_behind() {
+            self.woken_runs.set(0);
+            return None;
+        }
+        // SAFETY: the owner's thread.
+        let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
+        self.woken_runs.set(runs);
+        self.claim_sticky(slot)
+    }
+
+    fn someone_waits_behind(&self) -> bool {
+        // SAFETY: the owner's thread.
+        !self.deque.is_empty() || unsafe { !self.yielded.with(|ring| ring.is_empty()) }
+    }
+
+    /// From the deque and the ring of those that yielded, in turn; then from the woken ones, if their turn was cut.
+    fn take_waiting(&'static self) -> Option<SlotRef> {
+        self.lifo_runs.set(0);
+        let yielded_first = self.yielded_turn.replace(!self.yielded_turn.get());
+        let found =
+            if yielded_first { self.take_yielded() } else { self.take_unstarted().or_else(|| self.take_yielded()) };
+        found.or_else(|| self.take_unstarted()).or_else(|| {
+            // SAFETY: the owner's thread.
+            let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
+            self.claim_sticky(slot)
+        })
+    }
+
+    fn take_yielded(&self) -> Option<SlotRef> {
+        // SAFETY: the owner's thread. A yielded actor stayed `Running`: there is nothing to claim.
+        unsafe { self.yielded.with(VecDeque::pop_front) }
+    }
+
+    fn take_unstarted(&'static self) -> Option<SlotRef> {
+        loop {
+            let length = self.deque.len();
+            if length == 0 {
+                return None;
+            }
+            self.share_burst(length);
+            // SAFETY: this is the owner's thread.
+            let entry = unsafe {
+                if length < DEPTH_FIRST_LENGTH { self.deque.pop_oldest() } else { self.deque.pop_newest() }
+            };
+            let claimed = entry.and_then(|entry| self.claim_movable(Pid::from_bits(entry.pid)?));
+            if claimed.is_some() {
+                return claimed;
+            }
+        }
+    }
+
+    fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
+        let slot = slot::slot_of(pid);
+        (slot.state.claim_movable(pid.generation()) == Claim::Run).then_some(slot)
+    }
+
+    fn claim_sticky(&self, slot: SlotRef) -> Option<SlotRef> {
+        debug_assert!(ptr::eq(slot.home().cast(), self), "a started actor is run by its home worker only");
+        let claim = slot.state.claim_sticky();
+        debug_assert_eq!(claim, Claim::Run, "a sticky actor's queue entry is exact");
+        (claim == Claim::Run).then_some(slot)
+    }
+
+    // ---- sharing ------------------------------------------------------------------------------------------------------
+
+    /// Many are about to start: a sleeping worker may have half of them.
+    #[inline]
+    fn share_burst(&self, length: usize) {
+        if length >= BURST && self.shared().sleepers() > 0 {
+            self.deque.offer_half();
+            self.shared().wake_one();
+        }
+    }
+
+    /// Something has waited for long: a sleeping worker may have it.
+    pub(super) fn share_old(&self, now_ns: u64) {
+        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
+        if self.shared().sleepers() > 0 && self.deque.oldest_ns().is_some_and(is_old) {
+            self.shared().wake_one();
+        }
+    }
+
+    /// From the injector, then from the other workers.
+    fn steal(&'static self) -> Option<SlotRef> {
+        if self.shared().injector.len() > 0 {
+            self.take_injected();
+        }
+        self.take_unstarted().or_else(|| {
+            let workers = self.shared().workers();
+            let others = (1..workers.len()).map(|step| workers[(self.position.get() + step) % workers.len()]);
+            others.into_iter().find_map(|victim| self.steal_from(victim))
+        })
+    }
+
+    fn take_injected(&self) {
+        let shared = self.shared();
+        shared.injector.take_share(shared.workers().len(), |entry| self.push_entry(entry));
+    }
+
+    /// Takes the older half of what a worker may give, and claims the first of it.
+    fn steal_from(&'static self, victim: &Worker) -> Option<SlotRef> {
+        let now_ns = self.refresh_now();
+        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
+        let most = victim.deque.len().div_ceil(2).min(STEAL_BATCH);
+        let mut taken = 0;
+        while taken < most {
+            match victim.deque.steal(is_old) {
+                Steal::Taken(entry) => self.push_entry(entry),
+                Steal::Retry => continue,
+                Steal::Nothing => break,
+            }
+            taken += 1;
+        }
+        self.counters.steals.add(taken as u64);
+        self.take_unstarted()
+    }
+
+    fn push_entry(&self, entry: Entry) {
+        if self.deque.is_full() {
+            self.sweep();
+        }
+        // SAFETY: this is the owner's thread.
+        unsafe { self.deque.push(entry) };
+    }
+
+    /// Drops the entries of actors that were claimed otherwise, so that they do not make the deque grow.
+    #[cold]
+    fn sweep(&self) {
+        for _ in 0..self.deque.len() {
+            // SAFETY: this is the owner's thread.
+            let Some(entry) = (unsafe { self.deque.pop_oldest() }) else { return };
+            let waits = |pid: Pid| slot::slot_of(pid).state.is_movable(pid.generation());
+            if Pid::from_bits(entry.pid).is_some_and(waits) {
+                // SAFETY: this is the owner's thread. There is room: one was just taken out.
+                unsafe { self.deque.push(entry) };
+            }
+        }
+    }
+
+    // ---- resume and settle --------------------------------------------------------------------------------------------
+
+    /// Runs a claimed actor until it parks, yields or ends.
+    fn execute(&'static self, slot: SlotRef) {
+        if slot.home().is_null() && !self.prepare_start(slot) {
+            return;
+        }
+        self.runs.add(1);
+        self.slice_start.set(0);
+        self.running.set(slot);
+        loop {
+            // SAFETY: the actor is claimed, so its context is suspended and ours; it was started on this thread (`prepare_start` just
+            // now, or `claim_sticky` by its home). No reference into the worker is held across the switch.
+            unsafe { fiber::switch(self.context.as_ptr(), slot.context.as_ptr()) };
+            if self.settle(slot) == Park::Parked {
+                break;
+            }
+        }
+        self.running.set(ptr::null());
+    }
+
+    /// Does what the actor switched away for. `Notified`: it goes on at once.
+    fn settle(&self, slot: SlotRef) -> Park {
+        match self.action.get() {
+            Action::Park => {
+                self.counters.parks.add(1);
+                // Invariant: after `Parked` the actor may run, end and be gone; nothing below touches it.
+                return slot.state.park();
+            }
+            Action::Yield => {
+                // SAFETY: the owner's thread.
+                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+            }
+            Action::Finish(outcome) => self.bury(slot, outcome),
+        }
+        Park::Parked
+    }
+
+    /// Gives the actor its stack. False if the kernel refused one: then it stays queued.
+    fn prepare_start(&'static self, slot: SlotRef) -> bool {
+        match self.take_stack(slot.stack_class()) {
+            Ok(stack) => {
+                stack.set_owner(ptr::from_ref(slot).cast_mut().cast());
+                slot.stack_index.set(stack.index());
+                slot.set_home(ptr::from_ref(self).cast());
+                // SAFETY: the stack was just taken, so there are no frames on it, and it is the actor's until it ends.
+                slot.context.set(unsafe { Context::new(&stack, enter, ptr::from_ref(slot).cast_mut().cast()) });
+                true
+            }
+            Err(error) => {
+                self.put_back(slot, &error);
+                false
+            }
+        }
+    }
+
+    /// Reservations make this nearly impossible: the kernel has no memory for a page table. The actor waits and is tried again.
+    #[cold]
+    fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
+        eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
+        slot.state.unclaim();
+        self.shared().injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        std::thread::yield_now();
+    }
+
+    fn take_stack(&self, class: StackClass) -> Result<Stack, stack::StackError> {
+        if class == self.shared().settings.stack_class {
+            // SAFETY: the owner's thread.
+            if let Some(index) = unsafe { self.stacks.with(Vec::pop) } {
+                // SAFETY: it was taken before, and has been in this worker's cache since its last user ended.
+                return Ok(unsafe { Stack::from_index(class, index) });
+            }
+        }
+        stack::take(class)
+    }
+
+    /// Takes back slot and stack of an actor that has ended.
+    fn bury(&self, slot: SlotRef, outcome: Outcome) {
+        // SAFETY: the actor ran on it, has switched away for good, and is buried once.
+        let stack = unsafe { slot.stack() };
+        stack.set_owner(ptr::null_mut());
+        slot.state.finish();
+        // SAFETY: the owner's thread.
+        let slots = unsafe { self.slots.with(|slots| { slots.push(slot); slots.len() }) };
+        let stacks = self.pool_stack(&stack);
+        if slots > 2 * CACHE || stacks > 2 * CACHE {
+            self.flush_caches(CACHE);
+        }
+        // Last: when the counts say that nobody is left, nothing of the actor is in use.
+        self.counters.count_exit(outcome);
+    }
+
+    /// Puts a stack and its reservation into the cache, or gives them back. How many stacks are cached.
+    fn pool_stack(&self, stack: &Stack) -> usize {
+        let (class, index) = (stack.class(), stack.index());
+        if class != self.shared().settings.stack_class {
+            stack::give_back(class, core::iter::once(index));
+            stack::unreserve(class, 1);
+            return 0;
+        }
+        self.reservations.set(self.reservations.get() + 1);
+        // SAFETY: the owner's thread.
+        unsafe { self.stacks.with(|stacks| { stacks.push(index); stacks.len() }) }
+    }
+
+    /// Gives back what is cached beyond `keep` of each.
+    fn flush_caches(&self, keep: usize) {
+        let class = self.shared().settings.stack_class;
+        // SAFETY: the owner's thread, twice.
+        unsafe {
+            self.slots.with(|slots| slot::give_back(slots.drain(keep.min(slots.len())..)));
+            // The oldest ones: the newest are the warmest.
+            self.stacks.with(|stacks| stack::give_back(class, stacks.drain(..stacks.len().saturating_sub(keep))));
+        }
+        let surplus = self.reservations.get().saturating_sub(keep as u32);
+        if surplus > 0 {
+            stack::unreserve(class, surplus);
+            self.reservations.set(self.reservations.get() - surplus);
+        }
+    }
+
+    // ---- poll and sleep -----------------------------------------------------------------------------------------------
+
+    fn refresh_now(&self) -> u64 {
+        let now_ns = clock::now_ns();
+        self.now_ns.set(now_ns);
+        now_ns
+    }
+
+    /// Looks at inbox, timers and injector, and shares what has waited for long.
+    fn poll(&'static self) {
+        self.ticks.set(0);
+        let now_ns = self.refresh_now();
+        self.take_inbox();
+        if self.next_timer_ns.get() != u64::MAX {
+            self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
+        }
+        if self.shared().injector.len() > 0 {
+            self.take_injected();
+        }
+        self.share_old(now_ns);
+        self.sticky_len.set(self.sticky_queue_len() as u64);
+    }
+
+    /// How many started actors are ready here. Owner only.
+    fn sticky_queue_len(&self) -> usize {
+        let lifo = self.lifo.take();
+        self.lifo.set(lifo);
+        // SAFETY: the owner's thread; the closures only look.
+        let rings = unsafe { self.woken.with(|woken| woken.len()) + self.yielded.with(|ring| ring.len()) };
+        rings + usize::from(lifo.is_some())
+    }
+
+    fn take_inbox(&self) {
+        if self.inbox.is_empty() {
+            return;
+        }
+        let slot_at = |index| slot::slot_at(index).expect("an inbox holds slots that exist");
+        self.inbox.take(|index| &slot_at(index).next, |index| self.receive(slot_at(index)));
+    }
+
+    fn receive(&self, slot: SlotRef) {
+        if slot.state.has_stack() {
+            self.counters.wakes.add(1);
+            self.push_woken(slot);
+        } else {
+            self.push_entry(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        }
+    }
+
+    fn fire_timers(&self, now_ns: u64) {
+        while let Some(due) = { self.timers().pop_due(now_ns) } {
+            if let Some(pid) = Pid::from_bits(due) {
+                park::unpark(pid);
+            }
+        }
+        let next = self.timers().next_deadline();
+        self.next_timer_ns.set(next.unwrap_or(u64::MAX));
+    }
+
+    fn timers(&self) -> MutexGuard<'_, TimerStore> {
+        // Nothing panics while it is held.
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is something to do, for a worker that has announced its sleep. By the locks, not by guesses.
+    fn sees_work(&self) -> bool {
+        let shared = self.shared();
+        let now_ns = self.now_ns.get();
+        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
+        !self.inbox.is_empty()
+            || self.sticky_queue_len() > 0
+            || !self.deque.is_empty()
+            || !shared.injector.is_surely_empty()
+            || shared.workers().iter().any(|worker| worker.deque.oldest_ns().is_some_and(is_old))
+    }
+
+    fn sleep_until_work(&'static self) {
+        self.sleep.drowse();
+        if self.sees_work() {
+            return self.sleep.awake();
+        }
+        while stack::trim() {
+            if self.sees_work() {
+                return self.sleep.awake();
+            }
+        }
+        let nap = quiet::fall_idle(self.shared());
+        let deadline_ns = self.next_timer_ns.get().min(nap.check_at_ns());
+        if self.sleep.fall_asleep() {
+            self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns));
+        }
+        quiet::wake_up(self.shared(), nap);
+        self.sleep.awake();
+        self.shared().monitor.wake_if_asleep();
+        self.poll();
+    }
+
+    /// Tells this worker that there is something for it. From any thread, after the push.
+    #[inline]
+    pub(super) fn notify(&self) {
+        if self.sleep.notify() == Notify::Signal {
+            self.signal();
+        }
+    }
+
+    pub(super) fn signal(&self) {
+        self.epoll.notify();
+    }
+
+    // ---- for the actors that run here ---------------------------------------------------------------------------------
+
+    /// Suspends the running actor.
+    #[inline(always)]
+    fn suspend(&self, slot: SlotRef, action: Action) {
+        debug_assert!(ptr::eq(self.running.get(), slot), "an actor suspends on the worker that runs it");
+        self.action.set(action);
+        // SAFETY: the worker's context was saved when it switched to this actor, on this thread; it alone continues it.
+        unsafe { fiber::switch(slot.context.as_ptr(), self.context.as_ptr()) };
+    }
+
+    pub(super) fn park(&self, slot: SlotRef) {
+        self.suspend(slot, Action::Park);
+    }
+
+    pub(super) fn yield_now(&self, slot: SlotRef) {
+        self.suspend(slot, Action::Yield);
+    }
+
+    pub(super) fn finish(&self, slot: SlotRef, outcome: Outcome) -> ! {
+        self.suspend(slot, Action::Finish(outcome));
+        unreachable!("nobody resumes an actor that has ended")
+    }
+
+    pub(super) fn run_next(&self, pid: Pid) {
+        self.next.set(Some(pid));
+    }
+
+    /// A wake of one of this worker's actors.
+    #[inline]
+    pub(super) fn wake(&self, slot: SlotRef) {
+        if !local().is_some_and(|local| ptr::eq(local, self)) {
+            self.inbox.push(slot.index(), &slot.next);
+            return self.notify();
+        }
+        self.counters.wakes.add(1);
+        if self.running.get().is_null() {
+            self.push_woken(slot); // by a timer: in the order of their deadlines
+        } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
+            self.push_woken(displaced);
+        }
+    }
+
+    #[inline]
+    fn push_woken(&self, slot: SlotRef) {
+        // SAFETY: the owner's thread.
+        unsafe { self.woken.with(|woken| woken.push_back(slot)) };
+    }
+
+    /// Queues a new actor here. The caller is an actor of this worker.
+    pub(super) fn push_new(&self, slot: SlotRef) {
+        self.push_entry(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+    }
+
+    /// Queues a new actor on this worker, from another one.
+    pub(super) fn push_spread(&self, slot: SlotRef) {
+        self.inbox.push(slot.index(), &slot.next);
+        self.notify();
+    }
+
+    /// A slot and, for `class`, a stack reservation for a new actor. The caller is an actor of this worker.
+    pub(super) fn admit(&self, class: StackClass) -> std::io::Result<SlotRef> {
+        self.reserve(class)?;
+        // SAFETY: the owner's thread.
+        let slot = unsafe {
+            self.slots.with(|slots| {
+                if slots.is_empty() {
+                    slot::take(CACHE, slots)?;
+                }
+                Ok(slots.pop().expect("take adds at least one"))
+            })
+        };
+        slot.map_err(|slot::NoSlot| {
+            stack::unreserve(class, 1);
+            std::io::Error::new(std::io::ErrorKind::OutOfMemory, "no memory for another actor's control block")
+        })
+    }
+
+    fn reserve(&self, class: StackClass) -> Result<(), stack::StackError> {
+        if class != self.shared().settings.stack_class {
+            return stack::reserve(class, 1);
+        }
+        if self.reservations.get() == 0 {
+            // Near the limit a batch may be refused where one is not.
+            stack::reserve(class, CACHE as u32)
+                .map(|()| self.reservations.set(CACHE as u32))
+                .or_else(|_| stack::reserve(class, 1).map(|()| self.reservations.set(1)))?;
+        }
+        self.reservations.set(self.reservations.get() - 1);
+        Ok(())
+    }
+
+    pub(super) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
+        self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
+        self.timers().insert(deadline_ns, slot.pid().to_bits())
+    }
+
+    pub(super) fn disarm(&self, timer: TimerKey) -> bool {
+        self.timers().remove(timer)
+    }
+
+    /// Counts one event of the running actor's budget; true if its slice is over and another one waits.
+    #[inline]
+    pub(super) fn spend_budget(&self) -> bool {
+        let budget = self.budget.get();
+        if budget > 0 {
+            self.budget.set(budget - 1);
+            return false;
+        }
+        self.slice_is_over()
+    }
+
+    #[cold]
+    fn slice_is_over(&self) -> bool {
+        let settings = &self.shared().settings;
+        self.budget.set(settings.budget_events);
+        let now = arch::cycles();
+        let start = self.slice_start.get();
+        if start == 0 {
+            self.slice_start.set(now);
+            return false;
+        }
+        if now.wrapping_sub(start) < settings.timeslice_cycles {
+            return false;
+        }
+        // The next look at inbox and timers comes right after this slice, and finds who waits there.
+        self.ticks.set(POLL_INTERVAL);
+        true
+    }
+
+    // ---- for statistics -----------------------------------------------------------------------------------------------
+
+    pub(super) fn queue_len(&self) -> usize {
+        self.deque.len() + self.sticky_len.get() as usize
+    }
+
+    pub(super) fn timer_count(&self) -> usize {
+        self.timers().len()
+    }
+}
+
+/// What runs first on an actor's stack.
+unsafe extern "C" fn enter(argument: *mut ()) -> ! {
+    // SAFETY: `prepare_start` passed the slot.
+    let slot: SlotRef = unsafe { &*argument.cast::<Slot>() };
+    let job = slot.job();
+    // SAFETY: the job lives until `run` frees it; this is its actor's stack.
+    let outcome = unsafe { ((*job).run)(job, slot) };
+    home_of(slot).finish(slot, outcome)
+}
+
+/// The worker of a started actor.
+#[inline]
+pub(super) fn home_of(slot: SlotRef) -> &'static Worker {
+    debug_assert!(!slot.home().is_null(), "the actor has started");
+    // SAFETY: a started actor's home is a worker block, which is never freed.
+    unsafe { &*slot.home().cast::<Worker>() }
+}
+
+/// The runtime of a started actor.
+pub(crate) fn shared_of(slot: SlotRef) -> &'static Shared {
+    home_of(slot).shared()
+}
+
+/// Has the kernel wake this thread at its deadlines, not up to 50 µs later, which is the default slack.
+fn precise_sleep() {
+    // SAFETY: changes one number of this thread; if it fails, wakes are later.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+}

@@ -1,0 +1,8 @@
+//! The atomics of the protocols: the standard library's, or loom's when the models are checked (`--cfg loom`).
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64};
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64};
+
+pub(crate) use core::sync::atomic::Ordering;

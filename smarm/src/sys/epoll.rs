@@ -1,0 +1,104 @@
+//! A worker's epoll instance, and the eventfd that wakes it.
+//!
+//! Both are made once for a worker block and never closed: a late waker may write to the eventfd after its runtime is gone,
+//! and must not hit somebody else's file. All descriptors are close-on-exec.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::clock;
+
+/// The token of the eventfd itself.
+const WAKE_TOKEN: u64 = u64::MAX;
+
+/// How many events one call takes at most.
+const EVENTS_PER_CALL: usize = 64;
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+#[derive(Debug)]
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+    wake: OwnedFd,
+}
+
+impl Epoll {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: makes a descriptor that nobody else owns.
+        let epoll = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))? };
+        // SAFETY: as above.
+        let wake = unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))? };
+        // Edge-triggered: each write is one event, and the counter need never be read back.
+        let mut event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: WAKE_TOKEN };
+        // SAFETY: both descriptors are open, and the event lives through the call.
+        let added =
+            unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, wake.as_raw_fd(), &raw mut event) };
+        if added < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { epoll, wake }) }
+    }
+
+    /// Ends the current or the next [`wait`](Self::wait). From any thread.
+    pub(crate) fn notify(&self) {
+        let one: u64 = 1;
+        // SAFETY: writes eight bytes of `one` to our own eventfd. EAGAIN would mean 2^64 unread wakes: still readable, still an edge.
+        unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
+    }
+
+    /// Sleeps until [`notify`](Self::notify), an event, or the deadline. May return early.
+    pub(crate) fn wait(&self, deadline_ns: Option<u64>) {
+        let timeout_ns = deadline_ns.map(|deadline| deadline.saturating_sub(clock::now_ns()));
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS_PER_CALL];
+        if !self.wait_nanos(&mut events, timeout_ns) {
+            self.wait_millis(&mut events, timeout_ns);
+        }
+    }
+
+    /// `epoll_pwait2` (Linux 5.11), which takes nanoseconds; false if this kernel (or valgrind) does not have it.
+    fn wait_nanos(&self, events: &mut [libc::epoll_event], timeout_ns: Option<u64>) -> bool {
+        static MISSING: AtomicBool = AtomicBool::new(false);
+        // Ordering: Relaxed. A hint that saves a failing system call; nothing depends on it.
+        if MISSING.load(Ordering::Relaxed) {
+            return false;
+        }
+        let timeout = timeout_ns.map(clock::timespec);
+        let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+        // SAFETY: the array, its length and the timeout are valid for the call; no signal mask is given.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_epoll_pwait2,
+                self.epoll.as_raw_fd(),
+                events.as_mut_ptr(),
+                events.len() as libc::c_int,
+                timeout,
+                core::ptr::null::<libc::sigset_t>(),
+                0_usize,
+            )
+        };
+        let known = answer >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS);
+        if !known {
+            // Ordering: Relaxed. As above.
+            MISSING.store(true, Ordering::Relaxed);
+        }
+        known
+    }
+
+    /// The same in whole milliseconds, rounded up so that a deadline is never early.
+    fn wait_millis(&self, events: &mut [libc::epoll_event], timeout_ns: Option<u64>) {
+        let millis = timeout_ns
+            .map_or(-1, |nanos| libc::c_int::try_from(nanos.div_ceil(NANOS_PER_MILLI)).unwrap_or(libc::c_int::MAX));
+        let length = events.len() as libc::c_int;
+        // SAFETY: the array and its length are valid for the call. EINTR counts as an early return.
+        unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), length, millis) };
+    }
+}
+
+/// # Safety
+///
+/// `raw` is negative, or a descriptor that nobody else owns.
+unsafe fn owned(raw: libc::c_int) -> io::Result<OwnedFd> {
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}

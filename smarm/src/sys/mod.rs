@@ -1,0 +1,21 @@
+//! What the machine gives: context switch, stacks, epoll, futex, clock. All assembly, all system calls and most of the
+//! `unsafe` code of smarm live here.
+
+#[cfg(not(loom))]
+pub(crate) mod arch;
+pub(crate) mod atomic;
+#[cfg(not(loom))]
+pub(crate) mod clock;
+#[cfg(not(loom))]
+pub(crate) mod epoll;
+#[cfg(not(loom))]
+pub(crate) mod fault;
+#[cfg(not(loom))]
+pub(crate) mod futex;
+#[cfg(not(loom))]
+pub(crate) mod stack;
+#[cfg(not(loom))]
+mod valgrind;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("smarm runs on Linux only: its stacks, its parkers and its readiness rest on mmap, futex and epoll");

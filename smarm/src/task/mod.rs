@@ -1,0 +1,72 @@
+//! The waist: what is schedulable, and what it may ask of the one who schedules it.
+//!
+//! Below is the machine (`sys`, `fiber`). On one side stands what runs tasks (`driver`, `sched`), on the other what uses them
+//! (`channel`, `time`, `actor`); the two sides never name each other. A wake goes down by inversion: this module says what
+//! a task may ask of its host ([`Schedule`]), `sched` supplies it, and the compiler binds them statically through the alias
+//! `crate::Host`. An exit goes up: the actor makes its exit steps on its own stack, and the worker only hears that it finished.
+//!
+//! Who owns what in each state stands in [`state`].
+
+pub(crate) mod state;
+pub(crate) mod winner;
+
+#[cfg(not(loom))]
+pub(crate) mod api;
+#[cfg(not(loom))]
+pub(crate) mod current;
+#[cfg(not(loom))]
+pub(crate) mod park;
+#[cfg(not(loom))]
+pub(crate) mod preempt;
+#[cfg(not(loom))]
+pub(crate) mod slot;
+#[cfg(not(loom))]
+pub(crate) mod wait;
+
+#[cfg(not(loom))]
+pub(crate) use host::Schedule;
+
+#[cfg(not(loom))]
+mod host {
+    use std::io;
+
+    use super::slot::{Job, Outcome, SlotRef};
+    use crate::pid::Pid;
+
+    /// What a task may ask of its host.
+    pub(crate) trait Schedule {
+        /// A pending deadline.
+        type Timer;
+
+        /// Makes an actor of a job and queues it on the worker of `parent`, the actor that runs here, or, for `spread`, on another
+        /// worker; with no parent, on the runtime that this plain thread has entered.
+        fn spawn(parent: SlotRef, job: *mut Job, spread: bool) -> io::Result<Pid>;
+
+        /// Has the worker of the current actor start this one next, if it has not started; for a join.
+        fn run_next(slot: SlotRef, pid: Pid);
+
+        /// Puts an actor that became `Queued` where its home will find it. From any thread; never parks, never runs user code.
+        fn wake(slot: SlotRef);
+
+        /// Suspends the current actor until it is unparked. The worker publishes `Parked`.
+        fn park(slot: SlotRef);
+
+        /// Suspends the current actor behind the others that wait.
+        fn yield_now(slot: SlotRef);
+
+        /// Leaves the finished actor's stack for good.
+        fn finish(slot: SlotRef, outcome: Outcome) -> !;
+
+        /// Has the current actor unparked at the deadline.
+        fn arm(slot: SlotRef, deadline_ns: u64) -> Self::Timer;
+
+        /// Takes the deadline back; false if it has passed already.
+        fn disarm(slot: SlotRef, timer: Self::Timer) -> bool;
+
+        /// Holds the current actor while an inspector looks at what it waited for.
+        fn await_inspection();
+
+        /// Counts one event of the budget; true if the slice is over and somebody else waits.
+        fn spend_budget(slot: SlotRef) -> bool;
+    }
+}

@@ -1,0 +1,150 @@
+//! Park and unpark, the same for actors and plain threads.
+//!
+//! One permit: an unpark that comes before the park makes the next park return at once. So a wait is always a loop:
+//!
+//! ```text
+//!   waiter                                        source
+//!   1. look: satisfied? then done                 1. satisfy the condition
+//!   2. register with the source                   2. find the registered waiter, take it out
+//!   3. look again: satisfied? deregister, done    3. unpark it
+//!   4. park; then from 1
+//! ```
+//!
+//! A park may return early. It never unwinds: a kill is delivered by [`deliver_kill`], which the wait calls after it has
+//! deregistered. So no wait needs a destructor on its frame.
+
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+use super::Schedule;
+use super::current;
+use super::slot::{self, SlotRef};
+use super::state::{Claim, Park, Unpark};
+use super::wait::{WaitKind, WaitObject};
+use crate::Host;
+use crate::pid::Pid;
+use crate::sys::{clock, futex};
+
+/// Why a park returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wake {
+    /// Somebody unparked it, or nothing happened.
+    Unparked,
+    /// The deadline has passed. Somebody may have unparked it too: look at the condition first.
+    TimedOut,
+}
+
+/// Parks whoever runs here, which is `slot`.
+pub(crate) fn park(slot: SlotRef, kind: WaitKind, object: Option<&WaitObject>, deadline_ns: Option<u64>) -> Wake {
+    if slot.state.take_permit() {
+        return Wake::Unparked;
+    }
+    if is_plain(slot) {
+        return park_thread(slot, deadline_ns);
+    }
+    slot.wait_kind.set(kind);
+    slot.waits_for.set(object.map_or(ptr::null(), ptr::from_ref));
+    let wake = park_actor(slot, deadline_ns);
+    Host::await_inspection();
+    wake
+}
+
+fn park_actor(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
+    let Some(deadline) = deadline_ns else {
+        Host::park(slot);
+        return Wake::Unparked;
+    };
+    let timer = Host::arm(slot, deadline);
+    Host::park(slot);
+    if Host::disarm(slot, timer) { Wake::Unparked } else { Wake::TimedOut }
+}
+
+fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
+    if slot.state.park() == Park::Notified {
+        return Wake::Unparked;
+    }
+    let (word, parked) = slot.state.futex();
+    loop {
+        // Ordering: Relaxed. `claim_thread` acquires.
+        if word.load(Ordering::Relaxed) != parked {
+            let claim = slot.state.claim_thread();
+            debug_assert_eq!(claim, Claim::Run, "only its own thread claims a thread's slot");
+            return Wake::Unparked;
+        }
+        futex::wait(word, parked, deadline_ns);
+        if deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) && slot.state.unpark_self() {
+            return Wake::TimedOut;
+        }
+    }
+}
+
+/// Whether the actor that runs here unwinds: then it may not switch. (A plain thread that unwinds may block.)
+#[inline]
+pub(crate) fn is_unwinding(slot: SlotRef) -> bool {
+    std::thread::panicking() && !is_plain(slot)
+}
+
+fn is_plain(slot: SlotRef) -> bool {
+    slot.runtime() == 0
+}
+
+/// Wakes an actor or a waiting thread, or leaves it a permit. From any thread; never parks. A stale `Pid` wakes nobody.
+#[inline]
+pub(crate) fn unpark(pid: Pid) {
+    wake(pid, |slot| slot.state.unpark(pid.generation()));
+}
+
+/// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
+pub(crate) fn kill(pid: Pid) {
+    wake(pid, |slot| slot.state.kill(pid.generation()));
+}
+
+#[inline]
+fn wake(pid: Pid, transition: impl FnOnce(SlotRef) -> Unpark) {
+    let slot = slot::slot_of(pid);
+    // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
+    let plain = is_plain(slot);
+    if transition(slot) != Unpark::Push {
+        return;
+    }
+    if plain {
+        futex::wake_one(slot.state.futex().0.as_ptr());
+    } else {
+        Host::wake(slot);
+    }
+}
+
+/// What a killed actor unwinds with. Nobody outside this crate can name it.
+pub(crate) struct KillSignal;
+
+/// Unwinds the current actor if it was killed and may be: not inside `mask_kill`, not while it unwinds already.
+#[inline]
+pub(crate) fn deliver_kill(slot: SlotRef) {
+    if slot.state.is_killed() && may_be_killed(slot) {
+        std::panic::resume_unwind(Box::new(KillSignal));
+    }
+}
+
+/// Whether [`deliver_kill`] would unwind now.
+#[inline]
+pub(crate) fn kill_is_due(slot: SlotRef) -> bool {
+    slot.state.is_killed() && may_be_killed(slot)
+}
+
+fn may_be_killed(slot: SlotRef) -> bool {
+    slot.kill_masks.get() == 0 && !std::thread::panicking()
+}
+
+/// Runs `f` with kills put off: `f` may wait, and is not unwound. Nests.
+pub(crate) fn mask_kill<T>(f: impl FnOnce() -> T) -> T {
+    struct Unmask(SlotRef);
+    impl Drop for Unmask {
+        fn drop(&mut self) {
+            self.0.kill_masks.set(self.0.kill_masks.get() - 1);
+        }
+    }
+    let Some(slot) = current::actor() else { return f() };
+    slot.kill_masks.set(slot.kill_masks.get() + 1);
+    let _unmask = Unmask(slot);
+    f()
+}

@@ -1,0 +1,314 @@
+//! The slot: the control block of one actor, or of one plain thread that waits. Never freed.
+//!
+//! Slots live in segments that double in size and are never unmapped, so a late waker may always look at one: it finds a newer
+//! generation and goes away. A slot's fields belong to whoever the table in [`state`](super::state) says; what others may read at
+//! any time is atomic.
+
+use core::cell::Cell;
+use core::panic::Location;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::state::StateWord;
+use super::wait::{WaitKind, WaitObject};
+use super::winner::WinnerWord;
+use crate::fiber::Context;
+use crate::pid::Pid;
+use crate::sys::stack::{Stack, StackClass};
+
+/// How an actor ended, for the counters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    Normal,
+    Panicked,
+    Killed,
+    Error,
+}
+
+/// What a slot runs: the head of a larger, typed block that belongs to `actor`.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Runs the actor to its end on its own stack: closure, exit steps, everything. Never unwinds; the job may be gone afterwards.
+    pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Outcome,
+    /// Filled in by the host before anybody can see the job.
+    pub(crate) pid: Option<Pid>,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    /// Which stack; `None` for the runtime's own default.
+    pub(crate) stack_class: Option<StackClass>,
+}
+
+/// One actor, or one waiting plain thread. Two cache lines: the first is what a wake touches.
+#[repr(C, align(128))]
+pub(crate) struct Slot {
+    pub(crate) state: StateWord,
+    pub(crate) winner: WinnerWord,
+    /// The worker on which the actor's stack lives, as `sched` knows it; null for plain threads and before the first run. Written
+    /// before the first run, then constant: a started stack never changes its OS thread.
+    home: AtomicPtr<()>,
+    /// Where the suspended actor continues.
+    pub(crate) context: Cell<Context>,
+    /// What it runs.
+    job: AtomicPtr<Job>,
+    /// The object it waits for, while it is parked; null for none.
+    pub(crate) waits_for: Cell<*const WaitObject>,
+    /// The next slot in a worker's inbox; see `sched::inbox`.
+    pub(crate) next: AtomicU32,
+    /// Position of the stack in its class, while there is one.
+    pub(crate) stack_index: Cell<u32>,
+    stack_class: Cell<StackClass>,
+    index: u32,
+    /// What kind of wait it is in; only meaningful while it is parked.
+    pub(crate) wait_kind: Cell<WaitKind>,
+    /// The runtime this actor belongs to; 0 for plain threads.
+    runtime: AtomicU32,
+    /// How many `mask_kill` sections the actor is in.
+    pub(crate) kill_masks: Cell<u32>,
+    /// The runtime that `RuntimeHandle::enter` put in force here, as `sched` knows it.
+    pub(crate) entered: Cell<*const ()>,
+    /// The place of the latest panic here, written by the panic hook, taken by the exit steps.
+    pub(crate) panic_place: Cell<Option<Box<str>>>,
+}
+
+// SAFETY: the `Cell`s are used only by the owner that the state word's table names, and handed over by its AcqRel transitions;
+// the exceptions, `waits_for` and `wait_kind`, are read by an inspector under the protocol of `inspect`, which keeps the owner from moving on.
+unsafe impl Sync for Slot {}
+// SAFETY: as above; the raw pointers in it are only passed on.
+unsafe impl Send for Slot {}
+
+impl core::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Slot").field("index", &self.index).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A slot, by reference: they live as long as the process.
+pub(crate) type SlotRef = &'static Slot;
+
+impl Slot {
+    fn new(index: u32) -> Self {
+        Self {
+            state: StateWord::new(),
+            winner: WinnerWord::new(),
+            home: AtomicPtr::new(ptr::null_mut()),
+            context: Cell::new(Context::running()),
+            job: AtomicPtr::new(ptr::null_mut()),
+            waits_for: Cell::new(ptr::null()),
+            next: AtomicU32::new(0),
+            stack_index: Cell::new(0),
+            stack_class: Cell::new(StackClass::SMALLEST),
+            index,
+            wait_kind: Cell::new(WaitKind::Elsewhere),
+            runtime: AtomicU32::new(0),
+            kill_masks: Cell::new(0),
+            entered: Cell::new(ptr::null()),
+            panic_place: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The name of who has the slot now.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::new(self.index, self.state.generation())
+    }
+
+    /// The worker this actor's stack lives on; null if it has none.
+    #[inline]
+    pub(crate) fn home(&self) -> *const () {
+        // Ordering: Relaxed. Whoever needs it has seen the actor running (by a transition of the state word), and it was written
+        // before.
+        self.home.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set_home(&self, home: *const ()) {
+        // Ordering: Relaxed. Published by the state word's transitions.
+        self.home.store(home.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The runtime of who has the slot; only meaningful to a holder of its generation.
+    pub(crate) fn runtime(&self) -> u32 {
+        // Ordering: Relaxed. Written by `prepare`, before the word's generation is published.
+        self.runtime.load(Ordering::Relaxed)
+    }
+
+    /// What the actor runs.
+    pub(crate) fn job(&self) -> *mut Job {
+        // Ordering: Relaxed. Published by the state word.
+        self.job.load(Ordering::Relaxed)
+    }
+
+    /// Fills in a free slot for a new actor. The caller owns the slot.
+    #[inline]
+    pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, class: StackClass) {
+        // Ordering: Relaxed, three times. Published by `StateWord::occupy_queued`.
+        self.job.store(job, Ordering::Relaxed);
+        self.runtime.store(runtime, Ordering::Relaxed);
+        self.home.store(ptr::null_mut(), Ordering::Relaxed);
+        self.stack_class.set(class);
+        self.kill_masks.set(0);
+        self.entered.set(ptr::null());
+    }
+
+    /// The class of stack this actor runs on, or will run on.
+    pub(crate) fn stack_class(&self) -> StackClass {
+        self.stack_class.get()
+    }
+
+    /// Takes out the stack on which this actor ran.
+    ///
+    /// # Safety
+    ///
+    /// The actor was given a stack of its class, recorded in `stack_index`, and this is called once for it, by its owner.
+    pub(crate) unsafe fn stack(&self) -> Stack {
+        // SAFETY: the caller's promise.
+        unsafe { Stack::from_index(self.stack_class.get(), self.stack_index.get()) }
+    }
+}
+
+/// The first segment has this many slots, each further one twice as many as the one before.
+const FIRST_SEGMENT: u32 = 256;
+const FIRST_SEGMENT_SHIFT: u32 = FIRST_SEGMENT.trailing_zeros();
+/// Enough for all 32-bit indexes.
+const SEGMENTS: usize = 24;
+
+static TABLE: [AtomicPtr<Slot>; SEGMENTS] = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
+
+/// Free slots, for workers (which take and return many at a time) and for plain threads.
+static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), next: 1 });
+
+struct Pool {
+    free: Vec<SlotRef>,
+    /// The first index that was never used. Invariant: at least 1, because a packed `Pid` is never zero.
+    next: u32,
+}
+
+fn pool() -> MutexGuard<'static, Pool> {
+    // Nothing panics while it is held but an allocation failure, which leaves it usable.
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Segment and position of an index.
+fn locate(index: u32) -> (usize, usize) {
+    let shifted = u64::from(index) + u64::from(FIRST_SEGMENT);
+    let segment = shifted.ilog2() - FIRST_SEGMENT_SHIFT;
+    let start = u64::from(FIRST_SEGMENT) << segment;
+    (segment as usize, (shifted - start) as usize)
+}
+
+fn segment_length(segment: usize) -> usize {
+    (FIRST_SEGMENT as usize) << segment
+}
+
+/// The slot at an index that some `Pid` or inbox holds.
+pub(crate) fn slot_at(index: u32) -> Option<SlotRef> {
+    let (segment, position) = locate(index);
+    // Ordering: Acquire; pairs with the Release in `grow`: the slots of the segment are initialised.
+    let slots = TABLE[segment].load(Ordering::Acquire);
+    if slots.is_null() {
+        return None;
+    }
+    // SAFETY: the segment has `segment_length` slots, `locate` stays inside, and it is never freed.
+    Some(unsafe { &*slots.add(position) })
+}
+
+/// The slot of a `Pid`; the holder compares the generation by the state word's transitions.
+pub(crate) fn slot_of(pid: Pid) -> SlotRef {
+    slot_at(pid.index()).expect("a Pid names a slot that was made before it")
+}
+
+/// Whether the actor of this name has not ended; a guess.
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    slot_of(pid).state.is_of(pid.generation())
+}
+
+/// No memory for another segment of slots, or no index left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NoSlot;
+
+/// Takes up to `count` free slots, at least one.
+pub(crate) fn take(count: usize, into: &mut Vec<SlotRef>) -> Result<(), NoSlot> {
+    let mut pool = pool();
+    if pool.free.is_empty() {
+        grow(&mut pool)?;
+    }
+    let from = pool.free.len().saturating_sub(count);
+    into.extend(pool.free.drain(from..));
+    Ok(())
+}
+
+/// Takes one free slot.
+pub(crate) fn take_one() -> Result<SlotRef, NoSlot> {
+    let mut pool = pool();
+    if pool.free.is_empty() {
+        grow(&mut pool)?;
+    }
+    Ok(pool.free.pop().expect("grow added some"))
+}
+
+/// Returns slots whose state is `Free`. One whose generations are used up is retired: a stale `Pid` must never name a new actor.
+pub(crate) fn give_back(slots: impl Iterator<Item = SlotRef>) {
+    let usable = |slot: &SlotRef| slot.state.generation() < u32::MAX;
+    pool().free.extend(slots.filter(usable));
+}
+
+/// How many slots are prepared at a time.
+const GROW_BATCH: u32 = 256;
+
+/// Adds a batch of never-used slots to the pool. They are initialised here, in small numbers, so that a segment's memory is
+/// touched only as far as it is used.
+fn grow(pool: &mut Pool) -> Result<(), NoSlot> {
+    let first = pool.next;
+    let count = GROW_BATCH.min(u32::MAX - first);
+    if count == 0 {
+        return Err(NoSlot);
+    }
+    for index in (first..first + count).rev() {
+        let (segment, position) = locate(index);
+        let slots = segment_or_new(segment)?;
+        // SAFETY: inside the segment, and no index at or above `next` was ever handed out, so nobody reads this slot.
+        let place = unsafe { slots.add(position) };
+        // SAFETY: as above.
+        unsafe { place.write(Slot::new(index)) };
+        // SAFETY: just initialised, never freed.
+        pool.free.push(unsafe { &*place });
+    }
+    pool.next = first + count;
+    Ok(())
+}
+
+/// The memory of a segment; zeroed pages that the kernel supplies when they are touched. A slot of zeros is a valid free slot: a
+/// scan may meet one that is not initialised yet.
+fn segment_or_new(segment: usize) -> Result<*mut Slot, NoSlot> {
+    // Ordering: Relaxed. Written under the pool's lock, which the caller holds.
+    let slots = TABLE[segment].load(Ordering::Relaxed);
+    if !slots.is_null() {
+        return Ok(slots);
+    }
+    let layout = core::alloc::Layout::array::<Slot>(segment_length(segment)).map_err(|_| NoSlot)?;
+    // SAFETY: the layout is not empty.
+    let slots = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<Slot>();
+    if slots.is_null() {
+        return Err(NoSlot);
+    }
+    // Ordering: Release; pairs with the Acquire in `slot_at`.
+    TABLE[segment].store(slots, Ordering::Release);
+    Ok(slots)
+}
+
+/// All slots that were ever handed out, for reports and shutdown.
+pub(crate) fn all() -> impl Iterator<Item = SlotRef> {
+    let end = pool().next;
+    (1..end).filter_map(slot_at)
+}
+
+/// How many slots are free in the pool, and how many there are; for tests and statistics.
+pub(crate) fn pool_size() -> (usize, usize) {
+    let pool = pool();
+    (pool.free.len(), pool.next as usize - 1)
+}

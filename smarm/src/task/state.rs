@@ -1,0 +1,311 @@
+//! The state word: generation, state and flags of a slot in one `AtomicU64`.
+//!
+//! ```text
+//!   63           32 31      5   4       3     2   0
+//!   | generation   | unused | stack | kill | state |
+//! ```
+//!
+//! | state | who owns the stack and the slot's fields | leaves by |
+//! |---|---|---|
+//! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors) or `Running` (threads) |
+//! | `Queued`, no stack | nobody: whoever claims it | `claim_movable` → `Running` with a stack |
+//! | `Queued`, stack | its home worker, which holds or will hold its queue entry | `claim_sticky` → `Running` |
+//! | `Running` | the home worker: on its processor, or in its ring of yielded actors | `park` → `Parked`, `finish` → `Free` |
+//! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
+//! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Queued` |
+//!
+//! `Idle` (a server between two messages) is reserved.
+//!
+//! # Invariants
+//!
+//! 1. `Parked` is published after the registers were saved, from the worker's own stack; whoever publishes it touches the task
+//!    no more. So nobody can resume a context that is still being saved.
+//! 2. Every wake is a read-modify-write, also one that changes nothing: a plain load could be ordered before the waker's own
+//!    publication ("there is mail"), and the task, reading that publication in its turn, could miss it. Both sides
+//!    modify this word, so one comes second and sees what the first published.
+//! 3. The generation is in the word: a stale waker's compare-and-swap fails by itself.
+//! 4. A queue entry of a movable task is a hint; the claim is the compare-and-swap here. A sticky task in `Queued` has exactly one
+//!    entry: the one who moved it from `Parked` makes it.
+//!
+//! # Orderings
+//!
+//! All transitions are AcqRel on one word, so each sees everything that the transitions before it in the word's modification
+//! order had published: what a waker wrote before `unpark`, the saved context published by `park`, the result of `inspect`.
+
+use crate::sys::atomic::{AtomicU64, Ordering};
+
+const STATE_MASK: u64 = 0b111;
+const FREE: u64 = 0;
+const QUEUED: u64 = 1;
+const RUNNING: u64 = 2;
+const NOTIFIED: u64 = 3;
+const PARKED: u64 = 4;
+/// Asked to end: delivered at a safe point.
+const KILL: u64 = 1 << 3;
+/// There are frames: the task is sticky.
+const STACK: u64 = 1 << 4;
+const GENERATION_SHIFT: u32 = 32;
+
+/// The word that the futex of a parked plain thread compares: state and flags, without the generation.
+const LOW_HALF: u64 = (1 << GENERATION_SHIFT) - 1;
+
+/// What came of an attempt to run a task.
+#[must_use = "a claimed task must be run"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Claim {
+    /// It is the caller's to run.
+    Run,
+    /// The queue entry was out of date.
+    Stale,
+}
+
+/// What came of parking.
+#[must_use = "a task that was notified must go on running"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Park {
+    /// It is parked; the caller may not touch it any more.
+    Parked,
+    /// An unpark came first: it still runs.
+    Notified,
+}
+
+/// What came of a wake.
+#[must_use = "a task that became runnable is lost unless it is pushed"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unpark {
+    /// It was parked and is now queued: the caller must push it.
+    Push,
+    /// It will see the wake by itself.
+    Pending,
+    /// There is no such task any more.
+    Stale,
+}
+
+/// What an inspector sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seen {
+    Free,
+    Queued,
+    Running,
+    Parked,
+}
+
+#[derive(Debug)]
+pub(crate) struct StateWord(AtomicU64);
+
+impl StateWord {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(FREE))
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(FREE))
+    }
+
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        // Ordering: Relaxed. The caller owns the slot, or compares with what it read before.
+        (self.0.load(Ordering::Relaxed) >> GENERATION_SHIFT) as u32
+    }
+
+    /// Whether the task of this generation has not ended; a guess.
+    pub(crate) fn is_of(&self, generation: u32) -> bool {
+        // Ordering: Relaxed. A guess.
+        let word = self.0.load(Ordering::Relaxed);
+        word >> GENERATION_SHIFT == u64::from(generation) && word & STATE_MASK != FREE
+    }
+
+    /// Gives a free slot to a new actor: next generation, `Queued`, no stack. The generation.
+    pub(crate) fn occupy_queued(&self) -> u32 {
+        self.occupy(QUEUED)
+    }
+
+    /// Gives a free slot to a plain thread: next generation, `Running`. The generation.
+    pub(crate) fn occupy_running(&self) -> u32 {
+        self.occupy(RUNNING)
+    }
+
+    fn occupy(&self, state: u64) -> u32 {
+        let generation = self.generation() + 1;
+        // Ordering: Release. Publishes the fields that the owner filled in; pairs with the Acquire of a claim, a wake, an
+        // inspection. A store will do: stale wakers only change a word whose generation is theirs.
+        self.0.store(u64::from(generation) << GENERATION_SHIFT | state, Ordering::Release);
+        generation
+    }
+
+    /// Ends the task: the slot is free, stale for all who know it. The kill bit goes with it.
+    pub(crate) fn finish(&self) {
+        let generation = u64::from(self.generation());
+        // Ordering: AcqRel. Publishes the last use of the fields to the slot's next owner. A swap, not a store: a kill or an
+        // unpark in flight must not write its old word back afterwards, and its compare-and-swap fails against this one.
+        self.0.swap(generation << GENERATION_SHIFT | FREE, Ordering::AcqRel);
+    }
+
+    /// Whether the task of this generation waits to be started; a guess.
+    pub(crate) fn is_movable(&self, generation: u32) -> bool {
+        // Ordering: Relaxed. A guess.
+        let word = self.0.load(Ordering::Relaxed);
+        word & !KILL == u64::from(generation) << GENERATION_SHIFT | QUEUED
+    }
+
+    /// Claims a task without a stack, from a queue entry or a hint; it has a stack from now on.
+    #[inline]
+    pub(crate) fn claim_movable(&self, generation: u32) -> Claim {
+        let queued = u64::from(generation) << GENERATION_SHIFT | QUEUED;
+        self.claim(queued, RUNNING | STACK)
+    }
+
+    /// Takes a claim of a task without a stack back: it could not be started.
+    pub(crate) fn unclaim(&self) {
+        // Ordering: Relaxed. A guess for the compare-and-swap.
+        let mut word = self.0.load(Ordering::Relaxed);
+        // Ordering: AcqRel; as in `claim`.
+        while let Err(now) = self.0.compare_exchange_weak(
+            word,
+            word & !(STATE_MASK | STACK) | QUEUED,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        ) {
+            word = now;
+        }
+    }
+
+    /// Claims a task with a stack. Only its home worker may.
+    #[inline]
+    pub(crate) fn claim_sticky(&self) -> Claim {
+        let generation = u64::from(self.generation()) << GENERATION_SHIFT;
+        self.claim(generation | QUEUED | STACK, RUNNING | STACK)
+    }
+
+    #[inline]
+    fn claim(&self, queued: u64, running: u64) -> Claim {
+        let running = queued & !LOW_HALF | running;
+        for kill in [0, KILL] {
+            // Ordering: AcqRel; Acquire sees the saved context and what the waker published, Release keeps the chain of
+            // transitions unbroken for the next one. On failure nothing is read.
+            let swapped =
+                self.0.compare_exchange(queued | kill, running | kill, Ordering::AcqRel, Ordering::Relaxed);
+            if swapped.is_ok() {
+                return Claim::Run;
+            }
+        }
+        // A kill that comes between the two attempts finds the first one done: the bit is never taken back while queued.
+        Claim::Stale
+    }
+
+    /// Publishes that the running task is parked, unless it was notified. From the worker's stack, after the context was saved.
+    #[inline]
+    pub(crate) fn park(&self) -> Park {
+        // Ordering: Relaxed. A guess for the compare-and-swap.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let (state, parked) = if word & STATE_MASK == NOTIFIED { (RUNNING, Park::Notified) } else { (PARKED, Park::Parked) };
+            debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running task parks");
+            // Ordering: AcqRel. Release publishes the saved context to who unparks and claims; Acquire sees what a waker published
+            // whose permit is consumed here.
+            match self.0.compare_exchange_weak(word, word & !STATE_MASK | state, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return parked,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Consumes the permit of a running task, if there is one.
+    #[inline]
+    pub(crate) fn take_permit(&self) -> bool {
+        // Ordering: Relaxed. A permit that is missed here is seen by `park`.
+        let word = self.0.load(Ordering::Relaxed);
+        word & STATE_MASK == NOTIFIED && self.park() == Park::Notified
+    }
+
+    /// A parked thread that gives up waiting. False if it was unparked first.
+    pub(crate) fn unpark_self(&self) -> bool {
+        // Ordering: Relaxed. A guess for the compare-and-swap.
+        let word = self.0.load(Ordering::Relaxed);
+        let running = word & !STATE_MASK | RUNNING;
+        // Ordering: AcqRel. As in `claim`.
+        word & STATE_MASK == PARKED
+            && self.0.compare_exchange(word, running, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// A thread that was unparked goes on. Its waker has made it `Queued`, and nobody else claims a thread.
+    pub(crate) fn claim_thread(&self) -> Claim {
+        let generation = u64::from(self.generation()) << GENERATION_SHIFT;
+        self.claim(generation | QUEUED, RUNNING)
+    }
+
+    /// Wakes the task of this generation, or leaves it a permit.
+    #[inline]
+    pub(crate) fn unpark(&self, generation: u32) -> Unpark {
+        self.wake(generation, 0)
+    }
+
+    /// Asks the task of this generation to end, and wakes it.
+    pub(crate) fn kill(&self, generation: u32) -> Unpark {
+        self.wake(generation, KILL)
+    }
+
+    #[inline]
+    fn wake(&self, generation: u32, bits: u64) -> Unpark {
+        // Ordering: Relaxed. A guess for the compare-and-swap; a stale generation needs nothing from us.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            if (word >> GENERATION_SHIFT) as u32 != generation || word & STATE_MASK == FREE {
+                return Unpark::Stale;
+            }
+            let (state, answer) = match word & STATE_MASK {
+                PARKED => (QUEUED, Unpark::Push),
+                RUNNING => (NOTIFIED, Unpark::Pending),
+                same => (same, Unpark::Pending),
+            };
+            let next = word & !STATE_MASK | state | bits;
+            // Ordering: AcqRel. Release publishes what the waker wrote before; Acquire makes the saved context ours to push. Also
+            // when `next == word`: invariant 2.
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return answer,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Whether the task was asked to end.
+    #[inline]
+    pub(crate) fn is_killed(&self) -> bool {
+        // Ordering: Relaxed. Delivered at the next safe point that sees it; a kill also unparks, so a wait cannot miss it.
+        self.0.load(Ordering::Relaxed) & KILL != 0
+    }
+
+    /// Whether the task has frames, so that only its home may run it.
+    #[inline]
+    pub(crate) fn has_stack(&self) -> bool {
+        // Ordering: Relaxed. Asked by the owner of the task's queue entry, which saw the word's last transition.
+        self.0.load(Ordering::Relaxed) & STACK != 0
+    }
+
+    /// What the task does, from outside. A read-modify-write: whoever changes the state afterwards sees what the inspector did
+    /// before (that it is looking).
+    pub(crate) fn inspect(&self) -> Seen {
+        // Ordering: AcqRel; see above.
+        match self.0.fetch_or(0, Ordering::AcqRel) & STATE_MASK {
+            QUEUED => Seen::Queued,
+            RUNNING | NOTIFIED => Seen::Running,
+            PARKED => Seen::Parked,
+            _ => Seen::Free,
+        }
+    }
+
+    /// For plain threads: the half of the word that a futex can compare, and what it holds while parked.
+    #[cfg(not(loom))]
+    pub(crate) fn futex(&self) -> (&core::sync::atomic::AtomicU32, u32) {
+        let halves = self.0.as_ptr().cast::<core::sync::atomic::AtomicU32>();
+        let low = if cfg!(target_endian = "little") { 0 } else { 1 };
+        // SAFETY: inside the eight bytes of our atomic, aligned to four, accessed atomically by everyone.
+        let half = unsafe { &*halves.add(low) };
+        (half, PARKED as u32)
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models;

@@ -1,0 +1,139 @@
+//! More than the machine gives: an error or a panic that says so, never an abort, and business as usual afterwards.
+
+use smarm::channel::Sender;
+use smarm::{Builder, JoinHandle, channel, scope, spawn, yield_now};
+use smarm_tests::{Child, burn_stack, panic_message, runtime};
+use std::io;
+
+/// An actor that holds a stack until the sender is dropped.
+type Holder = (Sender<()>, JoinHandle<()>);
+
+/// Above what the kernel's default of 65 530 mappings allows, at two mappings for each stack.
+const TOO_MANY: usize = 70_000;
+
+/// Starts one more actor that waits, and lets it take its stack.
+fn hold_one_more(builder: Builder) -> io::Result<Holder> {
+    let (tx, rx) = channel::<()>();
+    let handle = builder.spawn(move || assert!(rx.recv().is_err()))?;
+    yield_now();
+    Ok((tx, handle))
+}
+
+/// Starts actors that wait until there is no more room.
+fn hold_all() -> (Vec<Holder>, io::Error) {
+    let mut held = Vec::new();
+    while held.len() < TOO_MANY {
+        match hold_one_more(Builder::new()) {
+            Ok(one) => held.push(one),
+            Err(error) => return (held, error),
+        }
+    }
+    panic!("{TOO_MANY} stacks are more than there can be");
+}
+
+fn release(held: Vec<Holder>) {
+    for (tx, handle) in held {
+        drop(tx);
+        handle.join().expect("no panic");
+    }
+}
+
+fn ordinary_business() {
+    fn leaves(level: u32) -> u32 {
+        if level == 0 {
+            1
+        } else {
+            (0..3).map(|_| spawn(move || leaves(level - 1)).join().expect("ok")).sum()
+        }
+    }
+    assert_eq!(leaves(4), 81);
+    assert_eq!(burn_stack(1024), 1024);
+    let numbers = [1, 2, 3];
+    assert_eq!(scope(|s| s.spawn(|| numbers.iter().sum::<u32>()).join().expect("no panic")), 6);
+}
+
+#[test]
+fn without_stacks_the_builder_gives_an_error() {
+    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| {
+        runtime(1).run(|| {
+            for _ in 0..2 {
+                let (held, error) = hold_all();
+                assert!(held.len() > 10_000, "only {} stacks: {error}", held.len());
+                assert!(!error.to_string().is_empty());
+                release(held);
+                // All stacks are back.
+                ordinary_business();
+            }
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn without_stacks_spawn_panics_with_a_sentence() {
+    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| {
+        runtime(1).run(|| {
+            let (held, _) = hold_all();
+            let message = panic_message(|| spawn(|| ()));
+            assert!(message.contains("stack") || message.contains("memory"), "{message}");
+            release(held);
+            ordinary_business();
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn without_stacks_on_two_workers_nothing_is_lost() {
+    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| {
+        runtime(2).run(|| {
+            let (held, _) = hold_all();
+            release(held);
+            ordinary_business();
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn the_other_kind_of_guard_does_everyday_work() {
+    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| runtime(2).run(ordinary_business));
+    ended.is_success();
+}
+
+#[test]
+fn small_programs_run_in_a_small_address_space() {
+    for mib in [256, 1024] {
+        let ended = Child::new().address_space_kib(mib << 10).run(|| {
+            for workers in [1, 2] {
+                runtime(workers).run(ordinary_business);
+            }
+        });
+        ended.is_success();
+    }
+}
+
+#[test]
+fn a_small_address_space_that_is_full_is_an_error_too() {
+    let ended = Child::new().address_space_kib(512 << 10).run(|| {
+        runtime(1).run(|| {
+            let (held, _) = hold_all();
+            release(held);
+            ordinary_business();
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn actors_that_have_not_started_need_no_stack() {
+    // A million of them would not fit into the fallback's thirty thousand stacks.
+    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| {
+        let sum = runtime(1).run(|| {
+            let handles: Vec<_> = (0..200_000_u64).map(|n| spawn(move || n)).collect();
+            handles.into_iter().map(|handle| handle.join().expect("no panic")).sum::<u64>()
+        });
+        assert_eq!(sum, 199_999 * 200_000 / 2);
+    });
+    ended.is_success();
+}

@@ -1,0 +1,6 @@
+//! What ends a process, and what must not: each in a process of its own, looked at from outside.
+
+mod exit_codes;
+mod limits;
+mod overflow;
+mod reports;

@@ -1,0 +1,23 @@
+//! How smarm behaves, seen from a program that uses it: a module per concept, a sentence per test.
+
+mod channel_bounded;
+mod channel_errors;
+mod channel_unbounded;
+mod current;
+mod deadlock;
+mod first_smarm;
+mod first_smarm_park;
+mod join;
+mod oneshot;
+mod outside;
+mod panic;
+mod pid;
+mod rendezvous;
+mod run;
+mod scope;
+mod several_runtimes;
+mod spawn;
+mod stack;
+mod stats;
+mod unwinding;
+mod yield_sleep;

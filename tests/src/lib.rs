@@ -1,0 +1,62 @@
+//! What the tests of smarm share: watchdogs, runtimes, random numbers, drop counts, child processes.
+//!
+//! A test that hangs must say its name and end the process instead of hanging the build: so every test body goes
+//! through [`actors`], [`on`], [`plain`] or [`in_child`], each of which watches it.
+
+mod child;
+mod panics;
+mod rng;
+mod tally;
+mod watchdog;
+
+use smarm::runtime::{Config, Deadlock, Runtime, init};
+
+pub use child::{Child, Ended, in_child};
+pub use panics::{message_of, panic_message, panic_payload};
+pub use rng::Rng;
+pub use tally::{Tally, Token};
+pub use watchdog::Watchdog;
+
+/// Runs `body` as the root actor of a runtime with one worker and then of one with two.
+///
+/// The closure is cloned, so what it captures is fresh each time.
+pub fn actors<F>(body: F)
+where
+    F: FnOnce() + Clone + Send + 'static,
+{
+    let _watchdog = Watchdog::of::<F>();
+    for workers in [1, 2] {
+        runtime(workers).run(body.clone());
+    }
+}
+
+/// Runs `body` as the root actor of a runtime with this many workers.
+pub fn on<F, T>(workers: usize, body: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let _watchdog = Watchdog::of::<F>();
+    runtime(workers).run(body)
+}
+
+/// Runs `body` where it is called, which is outside any actor.
+pub fn plain<F: FnOnce() -> T, T>(body: F) -> T {
+    let _watchdog = Watchdog::of::<F>();
+    body()
+}
+
+/// A runtime that fails, instead of hanging, when its actors have locked each other up.
+pub fn runtime(workers: usize) -> Runtime {
+    init(Config::exact(workers).deadlock(Deadlock::Fail))
+}
+
+/// Uses up this many KiB of the stack it is called on, and gives back something that depends on all of it.
+pub fn burn_stack(kib: usize) -> u64 {
+    let mut block = [0_u8; 1024];
+    std::hint::black_box(&mut block);
+    block[kib % 1024] = 1;
+    let below = if kib > 1 { burn_stack(kib - 1) } else { 0 };
+    std::hint::black_box(&block);
+    below + u64::from(block[kib % 1024])
+}

@@ -1,0 +1,2 @@
+#[smarm::main(alloc_interval = 0)]
+fn main() {}

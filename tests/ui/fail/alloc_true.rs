@@ -1,0 +1,2 @@
+#[smarm::main(alloc = true)]
+fn main() {}

@@ -1,0 +1,4 @@
+#[smarm::main]
+fn main() {
+    let text: &str = 5;
+}

@@ -1,0 +1,4 @@
+#[smarm::main]
+fn main() {
+    std::fs::read("there")?;
+}

@@ -1,0 +1,4 @@
+#[smarm::main]
+fn main() -> Result<(), std::fmt::Error> {
+    5
+}

@@ -1,0 +1,2 @@
+#[smarm::main(crate = "smarm")]
+fn main() {}

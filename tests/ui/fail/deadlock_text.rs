@@ -1,0 +1,2 @@
+#[smarm::main(deadlock = "fail")]
+fn main() {}

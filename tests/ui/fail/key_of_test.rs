@@ -1,0 +1,2 @@
+#[smarm::main(watchdog = "5s")]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(workers = 1, workers = 2)]
+fn main() {}

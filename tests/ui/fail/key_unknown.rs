@@ -1,0 +1,2 @@
+#[smarm::main(wokers = 2)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(flavor = "multi_thread")]
+fn main() {}

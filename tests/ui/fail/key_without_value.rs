@@ -1,0 +1,2 @@
+#[smarm::main(workers)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main]
+fn main(arguments: Vec<String>) {}

@@ -1,0 +1,2 @@
+#[smarm::main]
+extern "C" fn main() {}

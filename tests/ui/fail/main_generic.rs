@@ -1,0 +1,2 @@
+#[smarm::main]
+fn main<T>() {}

@@ -1,0 +1,4 @@
+#[smarm::main]
+fn main() -> u8 {
+    0
+}

@@ -1,0 +1,3 @@
+#[smarm::main]
+#[smarm::main]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main]
+unsafe fn main() {}

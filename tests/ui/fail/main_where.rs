@@ -1,0 +1,6 @@
+#[smarm::main]
+fn main()
+where
+    String: Clone,
+{
+}

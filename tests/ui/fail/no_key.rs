@@ -1,0 +1,2 @@
+#[smarm::main(4)]
+fn main() {}

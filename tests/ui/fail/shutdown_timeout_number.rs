@@ -1,0 +1,2 @@
+#[smarm::main(shutdown_timeout = 5)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(stack_size = "9M")]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(root_stack_size = 0)]
+fn main() {}

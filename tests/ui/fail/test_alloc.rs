@@ -1,0 +1,4 @@
+#[smarm::test(alloc = false)]
+fn ends() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[smarm::test]
+fn adds(left: u8) {}
+
+fn main() {}

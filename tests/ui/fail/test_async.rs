@@ -1,0 +1,4 @@
+#[smarm::test]
+async fn waits() {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[smarm::test]
+#[test]
+fn runs_once() {}
+
+fn main() {}

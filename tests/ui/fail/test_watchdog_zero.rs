@@ -1,0 +1,4 @@
+#[smarm::test(watchdog = "0s")]
+fn ends() {}
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(timeslice_cycles = "100us")]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(deadlock = 5 + 5)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(workers = 2 stack_size = "1M")]
+fn main() {}

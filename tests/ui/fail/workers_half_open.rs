@@ -1,0 +1,2 @@
+#[smarm::main(workers = 1..4)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(workers = "two")]
+fn main() {}

@@ -1,0 +1,2 @@
+#[smarm::main(workers = 4096)]
+fn main() {}

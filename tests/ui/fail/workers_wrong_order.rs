@@ -1,0 +1,2 @@
+#[smarm::main(workers = 4..=2)]
+fn main() {}

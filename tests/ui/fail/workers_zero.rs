@@ -1,0 +1,2 @@
+#[smarm::main(workers = 0)]
+fn main() {}

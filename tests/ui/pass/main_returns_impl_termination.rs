@@ -1,0 +1,6 @@
+use std::process::{ExitCode, Termination};
+
+#[smarm::main(workers = 1)]
+fn main() -> impl Termination {
+    ExitCode::SUCCESS
+}
