@@ -37,7 +37,8 @@ pub(crate) fn enter_worker(runtime: u32, running: *const Cell<*const Slot>) {
 }
 
 /// The runtime of the code that runs here: an actor's; 0 on a plain thread.
-#[inline]
+// TLS: not inlined: it hands out a value, never an address.
+#[inline(never)]
 pub(crate) fn runtime() -> u32 {
     RUNTIME.get()
 }

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //!   | (top, 16-byte aligned)        |
-//!   | 0                             |  keeps `first_frame` 16-byte aligned at its call
+//!   | 0, 0                          |  so that the stack is 16-byte aligned where `first_frame` calls
 //!   | address of `first_frame`      |  the return address that the first switch jumps to
 //!   | rbp = 0                       |  ends frame-pointer walks (perf, gdb)
 //!   | rbx = 0                       |
@@ -99,7 +99,7 @@ unsafe extern "C" fn first_frame() {
 }
 
 /// How many words [`init_stack`] writes below the top.
-const BIRTH_WORDS: usize = 8;
+const BIRTH_WORDS: usize = 9;
 
 /// Prepares a stack so that the first switch to the returned pointer calls `entry(argument)` on it.
 ///
@@ -116,7 +116,8 @@ pub(crate) unsafe fn init_stack(top: *mut u8, entry: Entry, argument: *mut ()) -
         0,                              // rbx
         0,                              // rbp
         first_frame as *const () as usize, // where `switch` jumps
-        0,                              // alignment
+        0,                              // alignment, two words
+        0,
     ];
     // SAFETY: the caller grants these words.
     let pointer = unsafe { top.cast::<[usize; BIRTH_WORDS]>().sub(1) };
