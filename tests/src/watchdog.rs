@@ -1,5 +1,6 @@
 //! A watchdog per test: names the test that hangs and ends the process.
 
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -32,7 +33,9 @@ impl Watchdog {
             .name("watchdog".into())
             .spawn(move || {
                 if end.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
-                    eprintln!("watchdog: the test `{name}` did not end within {timeout:?}");
+                    // Not `eprintln!`: libtest keeps what that writes until the test ends, which it will not.
+                    let line = format!("\nwatchdog: the test `{name}` did not end within {timeout:?}\n");
+                    std::io::stderr().write_all(line.as_bytes()).ok();
                     std::process::abort();
                 }
             })

@@ -5,10 +5,8 @@ use std::io;
 
 use super::job::{Options, Prepared};
 use super::join::JoinHandle;
-use crate::Host;
 use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
-use crate::task::Schedule;
-use crate::task::current;
+use crate::task;
 
 /// Starts an actor that runs `f` on a stack of its own.
 ///
@@ -130,6 +128,6 @@ fn stack_class(bytes: usize) -> io::Result<StackClass> {
 /// Hands a prepared actor to the host.
 #[track_caller]
 pub(super) fn launch<F: FnOnce() -> T, T>(prepared: Prepared<F, T>, spread: bool) -> io::Result<JoinHandle<T>> {
-    let pid = Host::spawn(current::waiter(), prepared.job(), spread)?;
+    let pid = task::spawn(prepared.job(), spread)?;
     Ok(prepared.launched(pid))
 }

@@ -5,18 +5,16 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use super::job::{self, Header};
-use crate::Host;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
-use crate::task::current;
+use crate::task::{self, current};
 use crate::task::park;
+use crate::task::slot::{SlotRef, slot_of};
 use crate::task::wait::WaitKind;
-use crate::task::Schedule;
 
 /// The right to wait for an actor and to have its result; what [`spawn`](crate::spawn) returns.
 ///
 /// Dropping it detaches the actor: it runs on, and its result is dropped where it ends.
-#[must_use = "dropping the handle detaches the actor; `join` waits for it"]
 pub struct JoinHandle<T> {
     header: NonNull<Header>,
     pid: Pid,
@@ -72,12 +70,18 @@ impl<T> JoinHandle<T> {
             park::deliver_kill(slot);
             let me = slot.pid();
             if header.register(me) {
-                Host::run_next(slot, self.pid);
-                park::park(slot, WaitKind::Join(Some(self.pid)), Some(&header.wait), None);
+                task::run_next(slot, self.pid);
+                park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
                 header.deregister(me);
             }
         }
         Ok(())
+    }
+
+    /// How a report of who waits for whom sees this wait. The actor has not ended, so its slot is still its own.
+    fn wait_kind(&self, slot: SlotRef) -> WaitKind {
+        let same_runtime = slot_of(self.pid).runtime() == slot.runtime();
+        if same_runtime { WaitKind::Join(Some(self.pid)) } else { WaitKind::Elsewhere }
     }
 
     /// The name of the actor.

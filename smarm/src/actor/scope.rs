@@ -192,19 +192,29 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: `scope` does not return before `child_ended` was called for this actor, which comes after its last use of closure and
         // result, or before the handle below is gone, which cannot outlive 'scope. Both are `Send`.
         let prepared = unsafe { Prepared::borrowing(f, options, Some(self.data.clone())) };
-        // Ordering: Relaxed. Only `scope`, which runs on this thread or waits for who runs this, waits for zero.
-        self.data.live.fetch_add(1, Ordering::Relaxed);
-        match builder::launch(prepared, spread) {
-            Ok(handle) => {
-                self.data.add(handle.pid());
-                Ok(ScopedJoinHandle { handle: Some(handle), data: self.data.clone(), scope: PhantomData })
-            }
-            Err(error) => {
-                // Ordering: Relaxed. As above.
-                self.data.live.fetch_sub(1, Ordering::Relaxed);
-                Err(error)
-            }
-        }
+        let counted = Counted::new(&self.data);
+        let handle = builder::launch(prepared, spread)?;
+        core::mem::forget(counted); // its end will be counted by the actor
+        self.data.add(handle.pid());
+        Ok(ScopedJoinHandle { handle: Some(handle), data: self.data.clone(), scope: PhantomData })
+    }
+}
+
+/// An actor that is counted as one of the scope while it is being made; taken back if that fails or panics.
+struct Counted<'a>(&'a ScopeData);
+
+impl<'a> Counted<'a> {
+    fn new(data: &'a ScopeData) -> Self {
+        // Ordering: Relaxed. Whoever waits for zero runs this now, or waits for who does.
+        data.live.fetch_add(1, Ordering::Relaxed);
+        Self(data)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed. As above: nothing was shared.
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -215,7 +225,6 @@ impl fmt::Debug for Scope<'_, '_> {
 }
 
 /// The right to wait for an actor of a [`scope`]; dropped, the scope waits.
-#[must_use = "`join` gives the result; the scope waits in any case"]
 pub struct ScopedJoinHandle<'scope, T> {
     /// `None` only while it is taken apart.
     handle: Option<JoinHandle<T>>,

@@ -1,9 +1,9 @@
-//! A worker's inbox: sticky actors that somebody else woke, and actors that were spread to this worker.
+//! A worker's inbox: its sticky actors that another thread woke.
 //!
 //! A stack of slots, linked through the slots themselves: any thread pushes, the owner takes all at once. Nothing is
 //! allocated, and there is no ABA problem, because nobody takes a single element out.
 //!
-//! Invariant: a slot is in at most one inbox, once: the thread that moved it from `Parked` to `Queued` (or made it) pushes it,
+//! Invariant: a slot is in at most one inbox, once: the thread that moved it from `Parked` to `Queued` pushes it,
 //! and it leaves `Queued` only after it was taken out. So its link is free.
 
 use crate::sys::atomic::{AtomicU32, Ordering};

@@ -30,6 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::deque::{Deque, Entry, Steal};
 use super::idle::{Notify, SleepWord};
 use super::inbox::Inbox;
+use super::injector::Injector;
 use super::quiet;
 use super::shared::Shared;
 use super::stats::Counters;
@@ -94,6 +95,8 @@ impl<T> OwnerCell<T> {
 #[repr(C, align(128))]
 pub(crate) struct Worker {
     inbox: Inbox,
+    /// Actors that were spread to this worker.
+    spread: Injector,
     pub(super) sleep: SleepWord,
     epoll: Epoll,
     pub(super) deque: Deque,
@@ -160,6 +163,7 @@ impl Worker {
     fn new(epoll: Epoll) -> Self {
         Self {
             inbox: Inbox::new(),
+            spread: Injector::default(),
             sleep: SleepWord::new(),
             epoll,
             deque: Deque::new(),
@@ -557,6 +561,9 @@ impl Worker {
         if self.next_timer_ns.get() != u64::MAX {
             self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
         }
+        if self.spread.len() > 0 {
+            self.spread.take_share(1, |entry| self.push_entry(entry));
+        }
         if self.shared().injector.len() > 0 {
             self.take_injected();
         }
@@ -582,12 +589,8 @@ impl Worker {
     }
 
     fn receive(&self, slot: SlotRef) {
-        if slot.state.has_stack() {
-            self.counters.wakes.add(1);
-            self.push_woken(slot);
-        } else {
-            self.push_entry(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
-        }
+        self.counters.wakes.add(1);
+        self.push_woken(slot);
     }
 
     fn fire_timers(&self, now_ns: u64) {
@@ -614,6 +617,7 @@ impl Worker {
             || self.sticky_queue_len() > 0
             || !self.deque.is_empty()
             || !shared.injector.is_surely_empty()
+            || !self.spread.is_surely_empty()
             || shared.workers().iter().any(|worker| worker.deque.oldest_ns().is_some_and(is_old))
     }
 
@@ -706,7 +710,7 @@ impl Worker {
 
     /// Queues a new actor on this worker, from another one.
     pub(super) fn push_spread(&self, slot: SlotRef) {
-        self.inbox.push(slot.index(), &slot.next);
+        self.spread.push(Entry { pid: slot.pid().to_bits(), pushed_ns: clock::now_ns() });
         self.notify();
     }
 
@@ -783,7 +787,7 @@ impl Worker {
     // ---- for statistics -----------------------------------------------------------------------------------------------
 
     pub(super) fn queue_len(&self) -> usize {
-        self.deque.len() + self.sticky_len.get() as usize
+        self.deque.len() + self.spread.len() + self.sticky_len.get() as usize
     }
 
     pub(super) fn timer_count(&self) -> usize {

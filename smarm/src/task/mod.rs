@@ -24,13 +24,15 @@ pub(crate) mod slot;
 pub(crate) mod wait;
 
 #[cfg(not(loom))]
-pub(crate) use host::Schedule;
+pub(crate) use host::{Schedule, run_next, spawn};
 
 #[cfg(not(loom))]
 mod host {
     use std::io;
 
+    use super::current;
     use super::slot::{Job, Outcome, SlotRef};
+    use crate::Host;
     use crate::pid::Pid;
 
     /// What a task may ask of its host.
@@ -68,5 +70,16 @@ mod host {
 
         /// Counts one event of the budget; true if the slice is over and somebody else waits.
         fn spend_budget(slot: SlotRef) -> bool;
+    }
+
+    /// Makes an actor of a job; see [`Schedule::spawn`].
+    #[track_caller]
+    pub(crate) fn spawn(job: *mut Job, spread: bool) -> io::Result<Pid> {
+        Host::spawn(current::waiter(), job, spread)
+    }
+
+    /// Has that actor run next, if it has not started and `slot`, who runs here, is an actor too.
+    pub(crate) fn run_next(slot: SlotRef, pid: Pid) {
+        Host::run_next(slot, pid);
     }
 }

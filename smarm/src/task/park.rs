@@ -19,7 +19,7 @@ use core::sync::atomic::Ordering;
 use super::Schedule;
 use super::current;
 use super::slot::{self, SlotRef};
-use super::state::{Claim, Park, Unpark};
+use super::state::{Park, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
 use crate::pid::Pid;
@@ -67,8 +67,7 @@ fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     loop {
         // Ordering: Relaxed. `claim_thread` acquires.
         if word.load(Ordering::Relaxed) != parked {
-            let claim = slot.state.claim_thread();
-            debug_assert_eq!(claim, Claim::Run, "only its own thread claims a thread's slot");
+            slot.state.claim_thread();
             return Wake::Unparked;
         }
         futex::wait(word, parked, deadline_ns);

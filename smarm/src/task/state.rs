@@ -1,14 +1,14 @@
 //! The state word: generation, state and flags of a slot in one `AtomicU64`.
 //!
 //! ```text
-//!   63           32 31      5   4       3     2   0
-//!   | generation   | unused | stack | kill | state |
+//!   63           32 31      6    5       4       3     2   0
+//!   | generation   | unused | permit | stack | kill | state |
 //! ```
 //!
 //! | state | who owns the stack and the slot's fields | leaves by |
 //! |---|---|---|
 //! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors) or `Running` (threads) |
-//! | `Queued`, no stack | nobody: whoever claims it | `claim_movable` → `Running` with a stack |
+//! | `Queued`, no stack | nobody: whoever claims it | `claim_movable` → `Running` (`Notified` if there is a permit) with a stack |
 //! | `Queued`, stack | its home worker, which holds or will hold its queue entry | `claim_sticky` → `Running` |
 //! | `Running` | the home worker: on its processor, or in its ring of yielded actors | `park` → `Parked`, `finish` → `Free` |
 //! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
@@ -44,6 +44,8 @@ const PARKED: u64 = 4;
 const KILL: u64 = 1 << 3;
 /// There are frames: the task is sticky.
 const STACK: u64 = 1 << 4;
+/// Unparked before it was started: its first park returns at once. Only while `Queued` without a stack; then it is `Notified`.
+const PERMIT: u64 = 1 << 5;
 const GENERATION_SHIFT: u32 = 32;
 
 /// The word that the futex of a parked plain thread compares: state and flags, without the generation.
@@ -147,14 +149,36 @@ impl StateWord {
     pub(crate) fn is_movable(&self, generation: u32) -> bool {
         // Ordering: Relaxed. A guess.
         let word = self.0.load(Ordering::Relaxed);
-        word & !KILL == u64::from(generation) << GENERATION_SHIFT | QUEUED
+        word & !(KILL | PERMIT) == u64::from(generation) << GENERATION_SHIFT | QUEUED
     }
 
     /// Claims a task without a stack, from a queue entry or a hint; it has a stack from now on.
     #[inline]
     pub(crate) fn claim_movable(&self, generation: u32) -> Claim {
         let queued = u64::from(generation) << GENERATION_SHIFT | QUEUED;
-        self.claim(queued, RUNNING | STACK)
+        let running = queued & !LOW_HALF | RUNNING | STACK;
+        // Ordering: AcqRel, as in `claim_marked`; most often nothing came between.
+        match self.0.compare_exchange(queued, running, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Claim::Run,
+            Err(word) => self.claim_marked(word, queued),
+        }
+    }
+
+    /// Claims a task that may have been killed or unparked since it was queued as `queued`; `word` is what it looked like last.
+    #[cold]
+    fn claim_marked(&self, mut word: u64, queued: u64) -> Claim {
+        while word & !(KILL | PERMIT) == queued {
+            let stack = if queued & STACK != 0 { 0 } else { STACK };
+            let state = if word & PERMIT != 0 { NOTIFIED } else { RUNNING };
+            let running = word & !(STATE_MASK | PERMIT) | state | stack;
+            // Ordering: AcqRel; Acquire sees the saved context and what the waker published, Release keeps the chain of transitions
+            // unbroken for the next one.
+            match self.0.compare_exchange(word, running, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Claim::Run,
+                Err(now) => word = now,
+            }
+        }
+        Claim::Stale
     }
 
     /// Takes a claim of a task without a stack back: it could not be started.
@@ -176,23 +200,12 @@ impl StateWord {
     #[inline]
     pub(crate) fn claim_sticky(&self) -> Claim {
         let generation = u64::from(self.generation()) << GENERATION_SHIFT;
-        self.claim(generation | QUEUED | STACK, RUNNING | STACK)
-    }
-
-    #[inline]
-    fn claim(&self, queued: u64, running: u64) -> Claim {
-        let running = queued & !LOW_HALF | running;
-        for kill in [0, KILL] {
-            // Ordering: AcqRel; Acquire sees the saved context and what the waker published, Release keeps the chain of
-            // transitions unbroken for the next one. On failure nothing is read.
-            let swapped =
-                self.0.compare_exchange(queued | kill, running | kill, Ordering::AcqRel, Ordering::Relaxed);
-            if swapped.is_ok() {
-                return Claim::Run;
-            }
+        let (queued, running) = (generation | QUEUED | STACK, generation | RUNNING | STACK);
+        // Ordering: AcqRel, as in `claim_marked`; most often nothing came between.
+        match self.0.compare_exchange(queued, running, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Claim::Run,
+            Err(word) => self.claim_marked(word, queued),
         }
-        // A kill that comes between the two attempts finds the first one done: the bit is never taken back while queued.
-        Claim::Stale
     }
 
     /// Publishes that the running task is parked, unless it was notified. From the worker's stack, after the context was saved.
@@ -230,10 +243,13 @@ impl StateWord {
             && self.0.compare_exchange(word, running, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// A thread that was unparked goes on. Its waker has made it `Queued`, and nobody else claims a thread.
-    pub(crate) fn claim_thread(&self) -> Claim {
+    /// A thread that was unparked goes on. A permit that came since then is consumed too: what its waker published is visible to the
+    /// look that follows.
+    pub(crate) fn claim_thread(&self) {
         let generation = u64::from(self.generation()) << GENERATION_SHIFT;
-        self.claim(generation | QUEUED, RUNNING)
+        // Ordering: AcqRel; Acquire sees what the wakers published. A swap: nobody else takes a thread out of `Queued`.
+        let queued = self.0.swap(generation | RUNNING, Ordering::AcqRel);
+        debug_assert_eq!(queued & STATE_MASK, QUEUED, "a thread goes on when it was unparked");
     }
 
     /// Wakes the task of this generation, or leaves it a permit.
@@ -258,6 +274,7 @@ impl StateWord {
             let (state, answer) = match word & STATE_MASK {
                 PARKED => (QUEUED, Unpark::Push),
                 RUNNING => (NOTIFIED, Unpark::Pending),
+                QUEUED if word & STACK == 0 => (QUEUED | PERMIT, Unpark::Pending),
                 same => (same, Unpark::Pending),
             };
             let next = word & !STATE_MASK | state | bits;
