@@ -251,12 +251,14 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if self.shared.live() > 0 && current::runtime() != self.shared.id {
+        let inside = current::runtime() == self.shared.id;
+        self.shared.stop();
+        if self.shared.live() > 0 && !inside {
             self.shut_down(current::waiter());
         }
-        self.shared.stop();
+        self.shared.dismiss();
         // A thread cannot wait for itself, nor for an actor that never ends: then threads and worker blocks are left to themselves.
-        if self.shared.live() > 0 || current::runtime() == self.shared.id {
+        if self.shared.live() > 0 || inside {
             return;
         }
         for thread in self.threads.drain(..) {

@@ -57,6 +57,9 @@ pub(super) fn fall_idle(shared: &Shared) -> Nap {
     if end_wanted && live == 0 {
         announce_end(shared);
     }
+    if live == 0 && shared.is_stopping() {
+        shared.dismiss(); // it was dropped while actors lived: the last one has ended
+    }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
     let suspicious = live > 0 && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;

@@ -191,17 +191,20 @@ impl Shared {
         self.end_waiter.load(Ordering::Acquire)
     }
 
+    /// Refuses actors from outside. Workers may leave when the last one has ended.
     pub(crate) fn stop(&self) {
         {
             // Under the lock: a spawn from outside is either counted before, and run, or refused.
             let _no_spawn = self.outside_spawns.lock();
-            // Ordering: Release; pairs with the Acquire in `is_stopping`. The notification after it makes sleepers look.
+            // Ordering: Release; pairs with the Acquire in `is_stopping`.
             self.stopping.store(true, Ordering::Release);
         }
-        for worker in self.workers() {
-            worker.notify();
-        }
         self.monitor.stop();
+    }
+
+    /// Has all workers look whether they may leave.
+    pub(crate) fn dismiss(&self) {
+        self.workers().iter().for_each(|worker| worker.notify());
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

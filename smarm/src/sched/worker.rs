@@ -218,13 +218,18 @@ impl Worker {
         crate::task::current::enter_worker(self.shared().id, &raw const self.running);
         precise_sleep();
         self.refresh_now();
-        while !(self.shared().is_stopping() && self.shared().live() == 0) {
+        while !self.may_leave() {
             match self.find() {
                 Some(slot) => self.execute(slot),
                 None => self.sleep_until_work(),
             }
         }
         self.flush_caches(0);
+    }
+
+    /// Whether the runtime has ended. Its end notifies all workers after it has made this true.
+    fn may_leave(&self) -> bool {
+        self.shared().is_stopping() && self.shared().live() == 0
     }
 
     // ---- find ---------------------------------------------------------------------------------------------------------
@@ -613,7 +618,8 @@ impl Worker {
         let shared = self.shared();
         let now_ns = self.now_ns.get();
         let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
-        !self.inbox.is_empty()
+        self.may_leave()
+            || !self.inbox.is_empty()
             || self.sticky_queue_len() > 0
             || !self.deque.is_empty()
             || !shared.injector.is_surely_empty()
