@@ -124,16 +124,3 @@ fn a_small_address_space_that_is_full_is_an_error_too() {
     });
     ended.is_success();
 }
-
-#[test]
-fn actors_that_have_not_started_need_no_stack() {
-    // A million of them would not fit into the fallback's thirty thousand stacks.
-    let ended = Child::new().env("SMARM_STACK_GUARD", "mprotect").run(|| {
-        let sum = runtime(1).run(|| {
-            let handles: Vec<_> = (0..200_000_u64).map(|n| spawn(move || n)).collect();
-            handles.into_iter().map(|handle| handle.join().expect("no panic")).sum::<u64>()
-        });
-        assert_eq!(sum, 199_999 * 200_000 / 2);
-    });
-    ended.is_success();
-}

@@ -217,11 +217,14 @@ impl Shared {
     pub(crate) fn stats(&self) -> RuntimeStats {
         let exited = self.exits();
         let sum = |of: fn(&Worker) -> u64| self.workers().iter().map(|worker| of(worker)).sum::<u64>();
+        let spawned = self.spawned();
+        // Queues may hold entries of actors that were started by a join and have ended.
+        let queued = self.injector.len() as u64 + sum(|worker| worker.queue_len() as u64);
         RuntimeStats {
-            run_queue_len: self.injector.len() + sum(|worker| worker.queue_len() as u64) as usize,
+            run_queue_len: queued.min(spawned - exited.total()) as usize,
             scheduler_count: self.workers().len(),
             sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
-            spawned: self.spawned(),
+            spawned,
             exited,
             steals: sum(|worker| worker.counters.steals.get()),
             parks: sum(|worker| worker.counters.parks.get()),

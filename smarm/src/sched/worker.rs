@@ -637,6 +637,7 @@ impl Worker {
                 return self.sleep.awake();
             }
         }
+        self.sticky_len.set(0);
         let nap = quiet::fall_idle(self.shared());
         let deadline_ns = self.next_timer_ns.get().min(nap.check_at_ns());
         if self.sleep.fall_asleep() {

@@ -59,7 +59,7 @@ const COMMIT_BATCH: u32 = 64;
 
 /// Each class may fill a region of this size (as a power of two), tried from the largest: 1 TiB is four million default stacks;
 /// the smaller ones serve limits on address space, strict overcommit and valgrind.
-const REGION_SHIFTS: [u32; 6] = [40, 36, 33, 31, 29, 27];
+const REGION_SHIFTS: [u32; 8] = [40, 36, 33, 31, 29, 27, 25, 24];
 
 /// The advice that makes pages fault without a mapping of their own (Linux 6.13); not in libc yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
