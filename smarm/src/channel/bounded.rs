@@ -236,7 +236,8 @@ impl<T> Bounded<T> {
                 continue;
             }
             // Who commits holds the lock, and would have taken the message.
-            debug_assert_eq!(waiter.leave(), Leave::Left);
+            let left = waiter.leave();
+            debug_assert_eq!(left, Leave::Left);
             state.waiting.retain(|other| *other != place);
             let message = message.take().expect("looked at above");
             let gone = state.receiver_gone;
@@ -314,7 +315,8 @@ impl<T> Bounded<T> {
                 return Ok(message);
             }
             // Nobody commits any more: that happens under the lock.
-            debug_assert!(waiter.is_none_or(|waiter| waiter.leave() == Leave::Left));
+            let left = waiter.is_none_or(|waiter| waiter.leave() == Leave::Left);
+            debug_assert!(left, "a message was promised and not delivered");
             if state.senders == 0 {
                 return Err(RecvTimeoutError::Disconnected);
             }

@@ -260,13 +260,20 @@ impl Worker {
 
     /// Removes the queue entry of an actor that is about to be claimed, where that is cheap: entries left behind are skipped later.
     fn forget_if_at_an_end(&self, pid: Pid) {
+        let is_it = |entry: Entry| entry.pid == pid.to_bits();
         // SAFETY: this is the owner's thread.
-        unsafe {
-            if self.deque.newest().is_some_and(|entry| entry.pid == pid.to_bits()) {
-                self.deque.pop_newest();
-            } else if self.deque.oldest().is_some_and(|entry| entry.pid == pid.to_bits()) {
-                self.deque.pop_oldest();
+        let popped = unsafe {
+            if self.deque.newest().is_some_and(is_it) {
+                self.deque.pop_newest()
+            } else if self.deque.oldest().is_some_and(is_it) {
+                self.deque.pop_oldest()
+            } else {
+                None
             }
+        };
+        // A thief may have taken it between the look and the pop, which then gave us the next one.
+        if let Some(other) = popped.filter(|entry| !is_it(*entry)) {
+            self.push_entry(other);
         }
     }
 
