@@ -32,11 +32,6 @@ impl Context {
         // SAFETY: the top is aligned, and the words below it are in the usable part of the stack, which the caller grants.
         Self(unsafe { arch::init_stack(stack.top(), entry, argument) })
     }
-
-    /// Where the suspended frames end; only for showing.
-    pub(crate) fn stack_pointer(&self) -> usize {
-        self.0 as usize
-    }
 }
 
 /// Suspends what runs here into `save` and continues `to`. Returns when somebody continues `save`.

@@ -65,7 +65,6 @@ pub(crate) fn install_panic_hook() {
         let standard = panic::take_hook(); // `take_hook` has put the standard hook in place
         // The standard hook has no state, so only the code that a wide pointer names distinguishes it. Were this to fail, a panic would
         // be told of twice.
-        #[expect(ambiguous_wide_pointer_comparisons, reason = "the code pointers are what is compared")]
         let users = (!std::ptr::eq(&raw const *previous, &raw const *standard)).then_some(previous);
         panic::set_hook(Box::new(move |info| match current::actor() {
             Some(slot) => tell(slot, info, users.as_ref()),

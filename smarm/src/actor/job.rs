@@ -42,8 +42,8 @@ pub(super) struct Header {
     job: Job,
     join: AtomicU64,
     pub(super) wait: WaitObject,
-    /// For an actor of a scope: told at the very end.
-    scope: Option<Arc<ScopeData>>,
+    /// For an actor of a scope: told at the very end. Taken out by the actor, while a joiner may hold a reference to the header.
+    scope: UnsafeCell<Option<Arc<ScopeData>>>,
     /// Moves the result to the address given, a `Result<T, ExitReason>`, and frees the block.
     take: unsafe fn(*mut Header, *mut ()),
     /// Drops the result and frees the block. Whether the actor had panicked.
@@ -99,7 +99,7 @@ impl<F: FnOnce() -> T, T> Prepared<F, T> {
             job,
             join: AtomicU64::new(NOBODY),
             wait: WaitObject::made_by(current::runtime()),
-            scope,
+            scope: UnsafeCell::new(scope),
             take: take::<F, T>,
             discard: discard::<F, T>,
         };
@@ -146,7 +146,9 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Outcome {
     // SAFETY: the payload is nothing now, and ours until the swap.
     unsafe { (*payload).result = ManuallyDrop::new(result) };
     // SAFETY: as above; the header's scope is ours until the swap.
-    let scope = unsafe { (*block).header.scope.take() };
+    let scope = unsafe { (*(*block).header.scope.get()).take() };
+    // From here on a panic, an overflow or a report names the actor by its `Pid` alone: the block may be freed.
+    slot.forget_job();
     // SAFETY: as above.
     unsafe { end(block.cast(), scope.as_deref()) };
     // Last of all: what the closure or the result borrowed may be gone afterwards.

@@ -9,6 +9,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::{self, current};
 use crate::task::park;
+use crate::task::preempt::checkpoint;
 use crate::task::slot::{SlotRef, slot_of};
 use crate::task::wait::WaitKind;
 
@@ -50,8 +51,14 @@ impl<T> JoinHandle<T> {
     /// [`ExitReason::Killed`]. [`ExitReason::Unwinding`] if the actor has not ended and the caller is unwinding: then it does not wait,
     /// and detaches the actor.
     pub fn join(self) -> Result<T, ExitReason> {
+        checkpoint();
+        self.join_and_pass_kill_on(|| ())
+    }
+
+    /// The same; `on_kill` is called once if the caller is killed meanwhile and masks that.
+    pub(crate) fn join_and_pass_kill_on(self, on_kill: impl FnOnce()) -> Result<T, ExitReason> {
         if !self.header().is_done() {
-            self.wait()?;
+            self.wait(on_kill)?;
         }
         let header = self.header;
         core::mem::forget(self);
@@ -59,7 +66,8 @@ impl<T> JoinHandle<T> {
         unsafe { job::take_result(header) }
     }
 
-    fn wait(&self) -> Result<(), ExitReason> {
+    fn wait(&self, on_kill: impl FnOnce()) -> Result<(), ExitReason> {
+        let mut on_kill = Some(on_kill);
         let slot = current::waiter();
         let header = self.header();
         header.wait.used_by(slot.runtime());
@@ -68,6 +76,9 @@ impl<T> JoinHandle<T> {
                 return Err(ExitReason::Unwinding);
             }
             park::deliver_kill(slot);
+            if slot.state.is_killed() {
+                on_kill.take().map(|on_kill| on_kill());
+            }
             let me = slot.pid();
             if header.register(me) {
                 task::run_next(slot, self.pid);

@@ -35,6 +35,8 @@ struct Children {
     pids: Vec<Pid>,
     /// From this length on, those that have ended are sorted out.
     prune_at: usize,
+    /// All are to end: those that come later too.
+    killed: bool,
 }
 
 /// Below this many, ended children are not worth sorting out.
@@ -58,10 +60,14 @@ impl ScopeData {
             children.prune_at = children.pids.len() * 2;
         }
         children.pids.push(pid);
+        if children.killed {
+            park::kill(pid);
+        }
     }
 
     fn kill_children(&self) {
-        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.killed = true;
         children.pids.iter().copied().for_each(park::kill);
     }
 
@@ -85,15 +91,16 @@ impl ScopeData {
         self.live.load(Ordering::Acquire) == 0
     }
 
-    /// Waits for all actors of the scope. A kill of the parent is passed on to them.
+    /// Waits for all actors of the scope, with kills masked. A kill of the parent is passed on to them, unless the caller masks it too.
     fn wait_for_children(&self, parent: SlotRef) {
-        let mut passed_on = false;
+        let mut passed_on = parent.kill_masks.get() > 1;
         while !self.is_over() {
             if !passed_on && parent.state.is_killed() {
                 passed_on = true;
                 self.kill_children();
             }
-            park::park(parent, WaitKind::Scope, Some(&self.wait), None);
+            let kind = if parent.entered.get().is_null() { WaitKind::Scope } else { WaitKind::Elsewhere };
+            park::park(parent, kind, Some(&self.wait), None);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::bounded::Bounded;
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use super::unbounded::Unbounded;
 use crate::sys::clock;
+use crate::task::preempt::checkpoint;
 
 /// Makes an unbounded channel: sending never waits. The same function is `smarm::channel()`.
 ///
@@ -71,7 +72,10 @@ impl<T> Sender<T> {
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         match &self.flavour {
             Flavour::Unbounded(channel) => channel.send(message),
-            Flavour::Bounded(channel) => channel.send(message),
+            Flavour::Bounded(channel) => {
+                checkpoint();
+                channel.send(message)
+            }
         }
     }
 
@@ -99,7 +103,10 @@ impl<T> Sender<T> {
             Flavour::Unbounded(channel) => {
                 channel.send(message).map_err(|error| SendTimeoutError::Disconnected(error.into_inner()))
             }
-            Flavour::Bounded(channel) => channel.send_until(message, Some(clock::deadline_after(timeout))),
+            Flavour::Bounded(channel) => {
+                checkpoint();
+                channel.send_until(message, Some(clock::deadline_after(timeout)))
+            }
         }
     }
 }
@@ -149,6 +156,7 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and all senders are gone, or if the actor is unwinding and would have had to wait.
     pub fn recv(&self) -> Result<T, RecvError> {
+        checkpoint();
         match &self.flavour {
             // SAFETY: the only receiver is this one, it is not `Sync`, and it is borrowed here.
             Flavour::Unbounded(channel) => unsafe { channel.recv() },
@@ -176,6 +184,7 @@ impl<T> Receiver<T> {
     /// If nothing came in time, if the channel is empty and all senders are gone, or if the actor is unwinding and would have had
     /// to wait.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        checkpoint();
         match self.try_recv() {
             Ok(message) => return Ok(message),
             Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),

@@ -22,6 +22,7 @@ use crate::pid::Pid;
 use crate::sys::clock;
 use crate::task::current;
 use crate::task::park::{self, Wake};
+use crate::task::preempt::checkpoint;
 use crate::task::slot::SlotRef;
 use crate::task::wait::{WaitKind, WaitObject};
 
@@ -140,6 +141,7 @@ impl<T> Receiver<T> {
     ///
     /// If the sender left without a message, or if the actor is unwinding and would have had to wait.
     pub fn recv(self) -> Result<T, RecvError> {
+        checkpoint();
         self.wait(None).map_err(|error| match error {
             RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
             _ => RecvError(Cause::Disconnected),
@@ -172,6 +174,7 @@ impl<T> Receiver<T> {
     ///
     /// If the message did not come in time, if the sender left without one, or if the actor is unwinding and would have had to wait.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        checkpoint();
         self.wait(Some(clock::deadline_after(timeout)))
     }
 

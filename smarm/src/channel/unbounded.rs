@@ -26,12 +26,15 @@
 //!
 //! The list of blocks is that of crossbeam's `SegQueue` and list channel, with one consumer.
 
+use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
+use std::alloc;
+
 use crate::pid::Pid;
 use crate::task::current;
 use crate::task::park::{self, Wake};
@@ -45,7 +48,6 @@ const PLACES: usize = LAP as usize - 1;
 /// Bits of the tail word below the index.
 const PARKED: u64 = 1;
 const GONE: u64 = 2;
-const FLAGS: u64 = PARKED | GONE;
 const ONE: u64 = 4;
 const INDEX_SHIFT: u32 = ONE.trailing_zeros();
 
@@ -64,11 +66,11 @@ struct Block<T> {
 
 impl<T> Block<T> {
     fn new() -> *mut Self {
-        let places = core::array::from_fn(|_| Place {
-            ready: AtomicBool::new(false),
-            message: UnsafeCell::new(MaybeUninit::uninit()),
-        });
-        Box::into_raw(Box::new(Self { next: AtomicPtr::new(ptr::null_mut()), places }))
+        let layout = Layout::new::<Self>();
+        // In place: a block of large messages would not fit the stack. SAFETY: a block has a size, for its link.
+        let block = unsafe { alloc::alloc_zeroed(layout) }.cast::<Self>();
+        // All zeros is a block: no next one, nothing ready, the messages not initialised.
+        if block.is_null() { alloc::handle_alloc_error(layout) } else { block }
     }
 }
 
@@ -391,7 +393,9 @@ impl<T> Unbounded<T> {
                 unsafe { self.0.drain() };
             }
         }
-        drop(Drain(self));
+        let _rest = Drain(self);
+        // SAFETY: the caller's promise.
+        unsafe { self.drain() };
     }
 
     /// # Safety

@@ -126,6 +126,7 @@ impl TimerStore {
         self.slab.pending
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

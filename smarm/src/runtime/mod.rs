@@ -9,7 +9,7 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use self::config::{Config, Deadlock};
 pub use self::handle::{RuntimeHandle, handle};
@@ -20,7 +20,7 @@ use self::report::{dump, panic_or_resume};
 use crate::actor::{self, JoinHandle, Prepared};
 use crate::exit::ExitReason;
 use crate::sched::quiet;
-use crate::sched::shared::{Settings, Shared};
+use crate::sched::shared::{OwnThread, Settings, Shared};
 use crate::sched::worker::Worker;
 use crate::sys::stack::{self, StackClass};
 use crate::sys::{clock, fault};
@@ -29,6 +29,8 @@ use crate::task::park;
 use crate::task::slot::SlotRef;
 use crate::task::wait::WaitKind;
 
+/// How often the drop of a runtime looks whether its last actors have ended.
+const DROP_LOOKS_EVERY: Duration = Duration::from_millis(1);
 /// How often a shutdown repeats its kill, for actors that were spawned meanwhile.
 const KILL_AGAIN: Duration = Duration::from_millis(20);
 
@@ -79,17 +81,29 @@ fn start(config: &Config) -> Result<Runtime, String> {
     fault::install(report::describe_owner);
     actor::install_panic_hook();
     let shared = Arc::new_cyclic(|this| Shared::new(settings(config), this.clone()));
-    let workers = (0..config.workers).map(|_| Worker::acquire()).collect::<Result<Box<[_]>, _>>();
-    shared.set_workers(workers.map_err(|error| format!("no epoll instance for a worker ({error})"))?);
+    shared.set_workers(acquire_workers(config.workers)?);
     let mut runtime = Runtime { shared, threads: Vec::new(), running: AtomicBool::new(false) };
     runtime.start_threads().map_err(|error| format!("no thread for a worker ({error})"))?;
     Ok(runtime)
 }
 
+fn acquire_workers(count: usize) -> Result<Box<[&'static Worker]>, String> {
+    let mut workers = Vec::new();
+    for _ in 0..count {
+        match Worker::acquire() {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                workers.into_iter().for_each(Worker::release);
+                return Err(format!("no epoll instance for a worker ({error})"));
+            }
+        }
+    }
+    Ok(workers.into())
+}
+
 fn settings(config: &Config) -> Settings {
     let class = |bytes| StackClass::for_bytes(bytes).expect("`Config` has checked its sizes");
     Settings {
-        workers: config.workers,
         stack_class: class(config.stack_bytes),
         root_stack_class: class(config.root_stack_bytes),
         budget_events: config.alloc_interval,
@@ -116,15 +130,20 @@ impl Runtime {
         for (position, worker) in workers.iter().copied().enumerate() {
             worker.bind(Arc::as_ptr(&self.shared), position);
             let shared = self.shared.clone(); // kept alive by the thread
+            let own_thread = OwnThread::new();
             let body = move || {
                 worker.run();
-                drop(shared);
+                drop((shared, own_thread));
             };
             self.threads.push(thread::Builder::new().name(format!("smarm-{position}")).spawn(body)?);
         }
         if workers.len() > 1 {
             let shared = self.shared.clone();
-            let body = move || shared.monitor.run(&shared);
+            let own_thread = OwnThread::new();
+            let body = move || {
+                shared.monitor.run(&shared);
+                drop(own_thread);
+            };
             self.threads.push(thread::Builder::new().name("smarm-monitor".into()).spawn(body)?);
         }
         Ok(())
@@ -169,16 +188,15 @@ impl Runtime {
         // Ordering: AcqRel. One run after the other.
         let running = self.running.swap(true, Ordering::AcqRel);
         assert!(!running, "this runtime already runs a root: wait for that `run` to return, or use `spawn` or another runtime");
+        let _running = Running(&self.running);
         let caller = current::waiter();
         if park::is_unwinding(caller) {
             eprintln!("smarm: `run` was called by actor {} while it unwinds, where it cannot wait", caller.pid());
             std::process::abort();
         }
+        self.shared.begin_run();
         let root = self.spawn_root(f);
-        let result = park::mask_kill(|| self.await_end(caller, root));
-        // Ordering: Release; pairs with the Acquire above.
-        self.running.store(false, Ordering::Release);
-        result
+        park::mask_kill(|| self.await_end(caller, root))
     }
 
     #[track_caller]
@@ -195,9 +213,13 @@ impl Runtime {
     }
 
     fn await_end<T>(&self, caller: SlotRef, root: JoinHandle<T>) -> Result<T, ExitReason> {
-        let result = root.join();
+        // Kills are masked here; an actor that runs a runtime passes its own on.
+        let result = root.join_and_pass_kill_on(|| quiet::kill_all(self.shared.id));
         if result.is_err() {
-            self.shut_down(caller);
+            self.shared.expect_end(caller.pid().to_bits());
+            self.shut_down(|again_ns| {
+                park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
+            });
         } else {
             self.await_quiet(caller);
         }
@@ -211,23 +233,23 @@ impl Runtime {
     fn await_quiet(&self, caller: SlotRef) {
         self.shared.expect_end(caller.pid().to_bits());
         while self.shared.live() > 0 {
-            if self.shared.has_failed() {
-                return self.shut_down(caller);
+            if self.shared.has_failed() || caller.state.is_killed() {
+                return self.shut_down(|again_ns| {
+                    park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
+                });
             }
             park::park(caller, WaitKind::Elsewhere, None, None);
         }
         self.shared.forget_end();
     }
 
-    /// Kills all actors and waits for their ends, but not for ever.
-    fn shut_down(&self, caller: SlotRef) {
-        let deadline = Instant::now() + self.shared.settings.shutdown_timeout;
-        self.shared.expect_end(caller.pid().to_bits());
-        while self.shared.live() > 0 && Instant::now() < deadline {
+    /// Kills all actors and waits for their ends, by `wait_until`, but not for ever.
+    fn shut_down(&self, wait_until: impl Fn(u64)) {
+        let deadline_ns = clock::deadline_after(self.shared.settings.shutdown_timeout);
+        while self.shared.live() > 0 && clock::now_ns() < deadline_ns {
             quiet::kill_all(self.shared.id);
             if self.shared.live() > 0 {
-                let again_ns = clock::deadline_after(KILL_AGAIN);
-                park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
+                wait_until(clock::deadline_after(KILL_AGAIN));
             }
         }
         self.shared.forget_end();
@@ -249,12 +271,23 @@ impl Runtime {
     }
 }
 
+/// A `run` in progress.
+struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Ordering: Release; pairs with the Acquire in `try_run`.
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         let inside = current::runtime() == self.shared.id;
         self.shared.stop();
         if self.shared.live() > 0 && !inside {
-            self.shut_down(current::waiter());
+            // A destructor never switches: an actor that drops a runtime blocks its thread.
+            self.shut_down(|_| thread::sleep(DROP_LOOKS_EVERY));
         }
         self.shared.dismiss();
         // A thread cannot wait for itself, nor for an actor that never ends: then threads and worker blocks are left to themselves.

@@ -11,7 +11,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::Schedule;
-use crate::task::slot::{self, Job, Outcome, SlotRef};
+use crate::task::slot::{self, Job, SlotRef};
 
 /// The one host; see `crate::Host`.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Schedule for Host {
     }
 
     fn run_next(slot: SlotRef, pid: Pid) {
-        if slot::slot_of(pid).runtime() == slot.runtime() {
+        if slot.runtime() != 0 && slot::slot_of(pid).runtime() == slot.runtime() {
             worker::home_of(slot).run_next(pid);
         }
     }
@@ -53,10 +53,6 @@ impl Schedule for Host {
     #[inline]
     fn yield_now(slot: SlotRef) {
         worker::home_of(slot).yield_now(slot);
-    }
-
-    fn finish(slot: SlotRef, outcome: Outcome) -> ! {
-        worker::home_of(slot).finish(slot, outcome)
     }
 
     fn arm(slot: SlotRef, deadline_ns: u64) -> TimerKey {

@@ -41,6 +41,11 @@ impl Injector {
         self.lock().is_empty()
     }
 
+    /// When the first entry was pushed.
+    pub(crate) fn oldest_ns(&self) -> Option<u64> {
+        self.lock().front().map(|entry| entry.pushed_ns)
+    }
+
     /// Takes a fair share of the entries: all of them divided by the workers, at least one.
     pub(crate) fn take_share(&self, workers: usize, mut each: impl FnMut(Entry)) {
         let mut entries = self.lock();

@@ -7,7 +7,8 @@
 //!   actor is alive, the waiter is unparked.
 //! - **A deadlock.** The last worker to fall asleep, with actors left and no deadline pending, sets itself an alarm. If until then
 //!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
-//!   and no other runtime ever had, and nobody outside holds a handle to this runtime. Otherwise somebody may still come: silence.
+//!   and no other runtime ever had, nobody outside holds a handle to this runtime, and no foreign thread was started since the run
+//!   began that is still there (it may have been given an end of a channel). Otherwise somebody may still come: silence.
 //!
 //! # Inspection
 //!
@@ -88,7 +89,9 @@ fn pending_timers(shared: &Shared) -> usize {
 /// A worker no longer sleeps.
 pub(super) fn wake_up(shared: &Shared, nap: Nap) {
     let alarm = clock::now_ns() >= nap.check_at_ns;
-    if alarm && shared.sleepers() == shared.workers().len() && activity(shared) == nap.activity {
+    let silent = shared.sleepers() == shared.workers().len() && activity(shared) == nap.activity;
+    // With new foreign threads around nothing is certain: look again later.
+    if alarm && silent && !shared.has_new_foreign_threads() {
         shared.checked_activity.set(nap.activity);
         check_for_deadlock(shared);
     }
@@ -151,6 +154,7 @@ fn certain_deadlock(shared: &Shared) -> Option<String> {
     for slot in slot::all().filter(|slot| slot.runtime() == shared.id) {
         match slot.state.inspect() {
             Seen::Free => {}
+            _ if slot.runtime() != shared.id => {} // it changed hands since it was filtered
             Seen::Parked if waits_in_vain(slot) => lines.push(describe_parked(slot)),
             Seen::Parked | Seen::Queued | Seen::Running => return None,
         }
@@ -172,9 +176,11 @@ fn waits_in_vain(slot: SlotRef) -> bool {
 fn describe_parked(slot: SlotRef) -> String {
     let mut line = String::new();
     describe(slot, &mut line);
-    // SAFETY: the actor is parked and held by the inspection, so its job is alive.
-    let place = unsafe { (*slot.job()).spawned_at };
-    write!(line, ", spawned at {place}, waits in {}", slot.wait_kind.get()).expect("a String takes everything");
+    // SAFETY: the actor is parked and held by the inspection, so its job is alive, if it has one still.
+    if let Some(job) = unsafe { slot.job().as_ref() } {
+        write!(line, ", spawned at {}", job.spawned_at).expect("a String takes everything");
+    }
+    write!(line, ", waits in {}", slot.wait_kind.get()).expect("a String takes everything");
     line
 }
 
@@ -205,6 +211,7 @@ pub(crate) fn dump() -> String {
         let actors = slot::all().filter(|slot| slot.runtime() != 0);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
+            _ if slot.runtime() == 0 => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued => Some(format!("actor {} is queued", slot.pid())),
             Seen::Running => Some(format!("actor {} runs", slot.pid())),
@@ -219,6 +226,7 @@ pub(crate) fn survivors(runtime: u32) -> String {
         let actors = slot::all().filter(|slot| slot.runtime() == runtime);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
+            _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued | Seen::Running => Some(format!("actor {} does not come to a safe point", slot.pid())),
         };

@@ -14,7 +14,6 @@ use crate::sys::stack::StackClass;
 /// The numbers of a runtime, resolved from its configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) workers: usize,
     pub(crate) stack_class: StackClass,
     pub(crate) root_stack_class: StackClass,
     /// Events between two looks at the clock.
@@ -54,7 +53,37 @@ pub(crate) struct Shared {
     pub(crate) next_spread: AtomicUsize,
     /// Why the run must fail.
     failure: Mutex<Option<String>>,
+    /// How many threads of the process were not smarm's when the run began.
+    foreign_threads: Gauge,
     this: Weak<Shared>,
+}
+
+/// How many threads run workers and monitors, of all runtimes.
+static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a thread of smarm's as long as it lives.
+pub(crate) struct OwnThread;
+
+impl OwnThread {
+    pub(crate) fn new() -> Self {
+        // Ordering: Relaxed. A count.
+        OWN_THREADS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for OwnThread {
+    fn drop(&mut self) {
+        // Ordering: Relaxed. A count.
+        OWN_THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many threads of the process are not smarm's.
+fn foreign_threads() -> usize {
+    let all = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    // Ordering: Relaxed. A count.
+    all.saturating_sub(OWN_THREADS.load(Ordering::Relaxed))
 }
 
 /// The last runtime's number.
@@ -78,6 +107,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             next_spread: AtomicUsize::new(0),
             failure: Mutex::new(None),
+            foreign_threads: Gauge::default(),
             this,
         }
     }
@@ -85,6 +115,18 @@ impl Shared {
     /// A share in the ownership. The caller is an actor of this runtime, or holds one.
     pub(crate) fn this(&self) -> Arc<Self> {
         self.this.upgrade().expect("a runtime lives as long as its workers")
+    }
+
+    /// A run begins: what happened before does not count.
+    pub(crate) fn begin_run(&self) {
+        self.take_failure();
+        self.foreign_threads.set(foreign_threads() as u64);
+    }
+
+    /// Whether there are more foreign threads than when the run began: one of them may have been given an end of a channel, which leaves
+    /// no trace before it is used.
+    pub(super) fn has_new_foreign_threads(&self) -> bool {
+        foreign_threads() as u64 > self.foreign_threads.get()
     }
 
     /// The run must fail, for this reason. The end's waiter is told.
@@ -150,7 +192,7 @@ impl Shared {
     pub(crate) fn live(&self) -> u64 {
         let exited = self.exits().total();
         let spawned = self.spawned();
-        spawned - exited
+        spawned.saturating_sub(exited)
     }
 
     fn exits(&self) -> ExitCounts {
@@ -221,7 +263,7 @@ impl Shared {
         // Queues may hold entries of actors that were started by a join and have ended.
         let queued = self.injector.len() as u64 + sum(|worker| worker.queue_len() as u64);
         RuntimeStats {
-            run_queue_len: queued.min(spawned - exited.total()) as usize,
+            run_queue_len: queued.min(spawned.saturating_sub(exited.total())) as usize,
             scheduler_count: self.workers().len(),
             sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
             spawned,

@@ -53,6 +53,8 @@ pub(crate) const SHARE_AFTER_NS: u64 = 50_000;
 const BURST: usize = 8;
 /// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
 const DEPTH_FIRST_LENGTH: usize = 256;
+/// Even then each so manieth actor is taken from the oldest end.
+const OLDEST_TURN: u32 = 32;
 /// At most this many are stolen at a time.
 const STEAL_BATCH: usize = 128;
 /// The LIFO slot runs this many times in a row while others wait.
@@ -119,6 +121,7 @@ pub(crate) struct Worker {
     lifo_runs: Cell<u32>,
     woken_runs: Cell<u32>,
     yielded_turn: Cell<bool>,
+    unstarted_turn: Cell<u32>,
     ticks: Cell<u32>,
     /// The time at the last look; what is pushed is stamped with it.
     now_ns: Cell<u64>,
@@ -183,6 +186,7 @@ impl Worker {
             lifo_runs: Cell::new(0),
             woken_runs: Cell::new(0),
             yielded_turn: Cell::new(false),
+            unstarted_turn: Cell::new(0),
             ticks: Cell::new(0),
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
@@ -225,6 +229,7 @@ impl Worker {
             }
         }
         self.flush_caches(0);
+        self.shared().dismiss(); // whoever sleeps may leave too
     }
 
     /// Whether the runtime has ended. Its end notifies all workers after it has made this true.
@@ -279,7 +284,7 @@ impl Worker {
 
     fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
-        let runs = self.lifo_runs.get() + 1;
+        let runs = self.lifo_runs.get().saturating_add(1);
         if runs > LIFO_RUNS && self.others_wait() {
             self.lifo_runs.set(0);
             self.push_woken(slot);
@@ -296,7 +301,7 @@ impl Worker {
     }
 
     fn take_woken(&self) -> Option<SlotRef> {
-        let runs = self.woken_runs.get() + 1;
+        let runs = self.woken_runs.get().saturating_add(1);
         if runs > WOKEN_RUNS && self.someone_waits_behind() {
             self.woken_runs.set(0);
             return None;
@@ -339,13 +344,20 @@ impl Worker {
             self.share_burst(length);
             // SAFETY: this is the owner's thread.
             let entry = unsafe {
-                if length < DEPTH_FIRST_LENGTH { self.deque.pop_oldest() } else { self.deque.pop_newest() }
+                if self.works_from_oldest(length) { self.deque.pop_oldest() } else { self.deque.pop_newest() }
             };
             let claimed = entry.and_then(|entry| self.claim_movable(Pid::from_bits(entry.pid)?));
             if claimed.is_some() {
                 return claimed;
             }
         }
+    }
+
+    /// Breadth first while the deque is short; depth first when it is long, but for one in some, so that nobody waits for ever.
+    fn works_from_oldest(&self, length: usize) -> bool {
+        let turn = self.unstarted_turn.get().wrapping_add(1);
+        self.unstarted_turn.set(turn);
+        length < DEPTH_FIRST_LENGTH || turn % OLDEST_TURN == 0
     }
 
     fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
@@ -374,9 +386,15 @@ impl Worker {
     /// Something has waited for long: a sleeping worker may have it.
     pub(super) fn share_old(&self, now_ns: u64) {
         let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
-        if self.shared().sleepers() > 0 && self.deque.oldest_ns().is_some_and(is_old) {
+        if self.shared().sleepers() > 0 && self.oldest_movable_ns().is_some_and(is_old) {
             self.shared().wake_one();
         }
+    }
+
+    /// Since when the longest-waiting actor that may move has been waiting here.
+    fn oldest_movable_ns(&self) -> Option<u64> {
+        let spread = if self.spread.len() > 0 { self.spread.oldest_ns() } else { None };
+        self.deque.oldest_ns().into_iter().chain(spread).min()
     }
 
     /// From the injector, then from the other workers.
@@ -409,6 +427,12 @@ impl Worker {
                 Steal::Nothing => break,
             }
             taken += 1;
+        }
+        if victim.spread.len() > 0 && victim.spread.oldest_ns().is_some_and(is_old) {
+            victim.spread.take_share(2, |entry| {
+                taken += 1;
+                self.push_entry(entry);
+            });
         }
         self.counters.steals.add(taken as u64);
         self.take_unstarted()
@@ -518,14 +542,26 @@ impl Worker {
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
         slot.state.finish();
-        // SAFETY: the owner's thread.
-        let slots = unsafe { self.slots.with(|slots| { slots.push(slot); slots.len() }) };
+        let slots = self.pool_slot(slot);
         let stacks = self.pool_stack(&stack);
         if slots > 2 * CACHE || stacks > 2 * CACHE {
             self.flush_caches(CACHE);
         }
         // Last: when the counts say that nobody is left, nothing of the actor is in use.
         self.counters.count_exit(outcome);
+    }
+
+    /// Puts a slot into the cache, unless its generations are used up: then it is retired. How many slots are cached.
+    fn pool_slot(&self, slot: SlotRef) -> usize {
+        // SAFETY: the owner's thread.
+        unsafe {
+            self.slots.with(|slots| {
+                if slot.state.generation() < u32::MAX {
+                    slots.push(slot);
+                }
+                slots.len()
+            })
+        }
     }
 
     /// Puts a stack and its reservation into the cache, or gives them back. How many stacks are cached.
@@ -631,7 +667,7 @@ impl Worker {
             || !self.deque.is_empty()
             || !shared.injector.is_surely_empty()
             || !self.spread.is_surely_empty()
-            || shared.workers().iter().any(|worker| worker.deque.oldest_ns().is_some_and(is_old))
+            || shared.workers().iter().any(|worker| worker.oldest_movable_ns().is_some_and(is_old))
     }
 
     fn sleep_until_work(&'static self) {
@@ -757,7 +793,23 @@ impl Worker {
                 .or_else(|_| stack::reserve(class, 1).map(|()| self.reservations.set(1)))?;
         }
         self.reservations.set(self.reservations.get() - 1);
+        self.keep_stacks_covered(class);
         Ok(())
+    }
+
+    /// Gives cached stacks back for which there is no cached reservation any more: another worker may start the actor that took the
+    /// reservation, and needs one. Half as many stay as may, so that a row of spawns does not come here each time.
+    #[inline]
+    fn keep_stacks_covered(&self, class: StackClass) {
+        let covered = self.reservations.get() as usize;
+        // SAFETY: the owner's thread.
+        unsafe {
+            self.stacks.with(|stacks| {
+                if stacks.len() > covered {
+                    stack::give_back(class, stacks.drain(..stacks.len() - covered / 2));
+                }
+            });
+        }
     }
 
     pub(super) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {

@@ -23,12 +23,12 @@
 //!
 //! | state | who owns it |
 //! |---|---|
-//! | reserved | the right to take one: a [`Reservation`] counted in `reserved`; never more than are committed |
+//! | reserved | the right to take one, counted in `reserved` |
 //! | taken | a [`Stack`], until it is given back |
 //! | pooled | the worker's cache or the class's list: no live frames, contents arbitrary |
 //!
-//! Invariant: `taken <= reserved <= committed <= capacity` in each class. So whoever holds a reservation will get a stack: an actor
-//! that was spawned can always start.
+//! Invariant: `reserved <= capacity` in each class, and what is taken or cached by a worker never exceeds `capacity`: workers keep a
+//! cached stack only together with a reservation. So an actor that was spawned can start; only the kernel can still refuse memory.
 
 use core::fmt;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
@@ -411,6 +411,9 @@ pub(crate) fn unreserve(class: StackClass, count: u32) {
 fn commit(class: StackClass, region: &mut RegionState) -> Result<(), StackError> {
     let first = region.committed;
     let count = COMMIT_BATCH.min(region.capacity - first);
+    if count == 0 {
+        return Err(StackError::Full { limit: region.capacity, stride_bytes: class.stride_bytes() });
+    }
     let stride = class.stride_bytes();
     let start = ARENA.region_base(class) + first as usize * stride;
     let refused = |error| StackError::Kernel { error, stacks: first, guard: guard() };
@@ -437,7 +440,10 @@ pub(crate) fn take(class: StackClass) -> Result<Stack, StackError> {
     if let Some(index) = region.warm.pop().or_else(|| region.cold.pop()) {
         return Ok(Stack { class, index });
     }
-    debug_assert!(region.fresh < region.committed, "a stack was taken without a reservation");
+    if region.fresh == region.committed {
+        // Some that were committed lie in a worker's cache, or are being trimmed.
+        commit(class, &mut region)?;
+    }
     let stack = Stack { class, index: region.fresh };
     install_guard(&stack)?;
     region.fresh += 1;
@@ -481,9 +487,4 @@ fn trim_class(class: StackClass) -> bool {
     let mut region = class.region().lock();
     region.cold.extend(batch);
     region.warm.len() > WARM_STACKS
-}
-
-/// How many stacks are reserved, over all classes.
-pub(crate) fn reserved_count() -> usize {
-    (0..CLASS_COUNT as u8).map(|class| StackClass(class).region().lock().reserved as usize).sum()
 }

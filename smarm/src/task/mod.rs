@@ -31,7 +31,7 @@ mod host {
     use std::io;
 
     use super::current;
-    use super::slot::{Job, Outcome, SlotRef};
+    use super::slot::{Job, SlotRef};
     use crate::Host;
     use crate::pid::Pid;
 
@@ -55,9 +55,6 @@ mod host {
 
         /// Suspends the current actor behind the others that wait.
         fn yield_now(slot: SlotRef);
-
-        /// Leaves the finished actor's stack for good.
-        fn finish(slot: SlotRef, outcome: Outcome) -> !;
 
         /// Has the current actor unparked at the deadline.
         fn arm(slot: SlotRef, deadline_ns: u64) -> Self::Timer;

@@ -143,6 +143,12 @@ impl Slot {
         self.job.load(Ordering::Relaxed)
     }
 
+    /// The job is about to be freed.
+    pub(crate) fn forget_job(&self) {
+        // Ordering: Relaxed. Read by code of this actor, and by inspectors that see it parked later.
+        self.job.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
     /// Fills in a free slot for a new actor. The caller owns the slot.
     #[inline]
     pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, class: StackClass) {
@@ -151,6 +157,9 @@ impl Slot {
         self.runtime.store(runtime, Ordering::Relaxed);
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
         self.stack_class.set(class);
+        self.waits_for.set(ptr::null());
+        self.wait_kind.set(WaitKind::Elsewhere);
+        self.panic_place.set(None);
         self.kill_masks.set(0);
         self.entered.set(ptr::null());
     }
@@ -305,10 +314,4 @@ fn segment_or_new(segment: usize) -> Result<*mut Slot, NoSlot> {
 pub(crate) fn all() -> impl Iterator<Item = SlotRef> {
     let end = pool().next;
     (1..end).filter_map(slot_at)
-}
-
-/// How many slots are free in the pool, and how many there are; for tests and statistics.
-pub(crate) fn pool_size() -> (usize, usize) {
-    let pool = pool();
-    (pool.free.len(), pool.next as usize - 1)
 }

@@ -188,7 +188,7 @@ impl StateWord {
         // Ordering: AcqRel; as in `claim`.
         while let Err(now) = self.0.compare_exchange_weak(
             word,
-            word & !(STATE_MASK | STACK) | QUEUED,
+            word & !(STATE_MASK | STACK) | QUEUED | if word & STATE_MASK == NOTIFIED { PERMIT } else { 0 },
             Ordering::AcqRel,
             Ordering::Relaxed,
         ) {
@@ -292,13 +292,6 @@ impl StateWord {
     pub(crate) fn is_killed(&self) -> bool {
         // Ordering: Relaxed. Delivered at the next safe point that sees it; a kill also unparks, so a wait cannot miss it.
         self.0.load(Ordering::Relaxed) & KILL != 0
-    }
-
-    /// Whether the task has frames, so that only its home may run it.
-    #[inline]
-    pub(crate) fn has_stack(&self) -> bool {
-        // Ordering: Relaxed. Asked by the owner of the task's queue entry, which saw the word's last transition.
-        self.0.load(Ordering::Relaxed) & STACK != 0
     }
 
     /// What the task does, from outside. A read-modify-write: whoever changes the state afterwards sees what the inspector did

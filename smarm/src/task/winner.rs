@@ -76,13 +76,6 @@ impl WinnerWord {
         self.0.compare_exchange(open, won, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Whether a source has committed.
-    pub(crate) fn is_won(&self, wait: WaitId) -> bool {
-        // Ordering: Acquire; pairs with the Release in `win`.
-        let word = self.0.load(Ordering::Acquire);
-        word >> SEQUENCE_SHIFT == u64::from(wait.0) && word & WINNER_MASK > LEFT
-    }
-
     /// The waiter ends its wait.
     pub(crate) fn leave(&self, wait: WaitId) -> Leave {
         let open = u64::from(wait.0) << SEQUENCE_SHIFT | OPEN;
