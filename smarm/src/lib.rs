@@ -51,6 +51,7 @@
 //! ```
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(loom, allow(dead_code, reason = "the models need the protocols, not all that reads them"))]
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(

@@ -3,4 +3,5 @@
 mod exit_codes;
 mod limits;
 mod overflow;
+mod regressions;
 mod reports;

@@ -12,6 +12,7 @@ mod oneshot;
 mod outside;
 mod panic;
 mod pid;
+mod regressions;
 mod rendezvous;
 mod run;
 mod scope;

@@ -81,25 +81,26 @@ struct Head<T> {
     block: *mut Block<T>,
 }
 
-/// On a cache line of its own: the two ends are used by two threads.
-#[repr(align(64))]
-struct Padded<V>(V);
-
+/// One line for the senders and one for the receiver: the two may be on two threads.
+#[repr(C, align(64))]
 pub(super) struct Unbounded<T> {
-    tail: Padded<Tail<T>>,
-    head: Padded<UnsafeCell<Head<T>>>,
+    tail: Tail<T>,
     /// The first block, for the receiver.
     first: AtomicPtr<Block<T>>,
     /// Who is parked, as the bits of a `Pid`. Written by the receiver before it sets `PARKED`.
     receiver: AtomicU64,
     senders: AtomicUsize,
     wait: WaitObject,
+    head: ReceiverLine<T>,
 }
 
 struct Tail<T> {
     word: AtomicU64,
     block: AtomicPtr<Block<T>>,
 }
+
+#[repr(align(64))]
+struct ReceiverLine<T>(UnsafeCell<Head<T>>);
 
 // SAFETY: messages cross threads, so they must be `Send`; the protocol above gives each place one user at a time, and the head is
 // used by the only receiver.
@@ -119,8 +120,8 @@ impl<T> Unbounded<T> {
     /// A channel with one sender and one receiver.
     pub(super) fn new() -> Self {
         Self {
-            tail: Padded(Tail { word: AtomicU64::new(0), block: AtomicPtr::new(ptr::null_mut()) }),
-            head: Padded(UnsafeCell::new(Head { index: 0, block: ptr::null_mut() })),
+            tail: Tail { word: AtomicU64::new(0), block: AtomicPtr::new(ptr::null_mut()) },
+            head: ReceiverLine(UnsafeCell::new(Head { index: 0, block: ptr::null_mut() })),
             first: AtomicPtr::new(ptr::null_mut()),
             receiver: AtomicU64::new(0),
             senders: AtomicUsize::new(1),
@@ -140,7 +141,7 @@ impl<T> Unbounded<T> {
         let mut spins = 0;
         loop {
             // Ordering: Acquire. Ordered before the read of the block that goes with it.
-            let tail = self.tail.0.word.load(Ordering::Acquire);
+            let tail = self.tail.word.load(Ordering::Acquire);
             if tail & GONE != 0 {
                 return Err(SendError::disconnected(message));
             }
@@ -151,7 +152,7 @@ impl<T> Unbounded<T> {
             }
             // Ordering: Acquire; pairs with the Release of who linked the block. If it is not the block of this tail any more, the
             // compare-and-swap below fails: the word only grows.
-            let block = self.tail.0.block.load(Ordering::Acquire);
+            let block = self.tail.block.load(Ordering::Acquire);
             if block.is_null() {
                 self.link_first();
                 continue;
@@ -161,7 +162,7 @@ impl<T> Unbounded<T> {
             }
             let next = (tail & !PARKED) + ONE;
             // Ordering: AcqRel. Acquire sees the receiver's name behind `PARKED`; Release keeps the chain for the next sender.
-            if self.tail.0.word.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if self.tail.word.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 // SAFETY: the place is claimed, and the block is the one of this index.
                 unsafe { self.fill(block, offset as usize, message, &mut spare) };
                 if tail & PARKED != 0 {
@@ -177,7 +178,7 @@ impl<T> Unbounded<T> {
     fn link_first(&self) {
         let block = Block::new();
         // Ordering: AcqRel; Release publishes the block.
-        let linked = self.tail.0.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed);
+        let linked = self.tail.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed);
         match linked {
             // Ordering: Release; pairs with the Acquire in `pop`.
             Ok(_) => self.first.store(block, Ordering::Release),
@@ -208,8 +209,8 @@ impl<T> Unbounded<T> {
     fn link(&self, block: &Block<T>, next: *mut Block<T>) {
         // Ordering: Release, three times: the block before the index that goes with it, both before other senders go on; and the new
         // block before the receiver follows the link.
-        self.tail.0.block.store(next, Ordering::Release);
-        self.tail.0.word.fetch_add(ONE, Ordering::Release);
+        self.tail.block.store(next, Ordering::Release);
+        self.tail.word.fetch_add(ONE, Ordering::Release);
         block.next.store(next, Ordering::Release);
     }
 
@@ -232,7 +233,7 @@ impl<T> Unbounded<T> {
         if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             // Ordering: AcqRel. Both the receiver (by setting the bit) and we modify this word: the second one sees the other's
             // action, either the bit here or the count there.
-            if self.tail.0.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+            if self.tail.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
                 self.unpark_receiver();
             }
         }
@@ -278,7 +279,7 @@ impl<T> Unbounded<T> {
     /// Nothing is ready at this index: nothing there, or not yet.
     fn nothing(&self, index: u64) -> Pop<T> {
         // Ordering: Relaxed. Only compared; what it leads to is looked at again.
-        let tail = self.tail.0.word.load(Ordering::Relaxed) >> INDEX_SHIFT;
+        let tail = self.tail.word.load(Ordering::Relaxed) >> INDEX_SHIFT;
         if tail == index { Pop::Empty } else { Pop::Busy }
     }
 
@@ -311,45 +312,41 @@ impl<T> Unbounded<T> {
     #[inline]
     pub(super) unsafe fn recv(&self) -> Result<T, RecvError> {
         // SAFETY: the caller's promise.
-        match unsafe { self.try_recv() } {
-            Ok(message) => Ok(message),
-            Err(TryRecvError::Disconnected) => Err(RecvError(Cause::Disconnected)),
-            // SAFETY: the caller's promise.
-            Err(TryRecvError::Empty) => unsafe { self.wait(None) }.map_err(|error| match error {
-                RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
-                _ => RecvError(Cause::Disconnected),
-            }),
+        if let Pop::Message(message) = unsafe { self.pop() } {
+            return Ok(message);
         }
+        // SAFETY: the caller's promise.
+        unsafe { self.wait(None) }.map_err(|error| match error {
+            RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
+            _ => RecvError(Cause::Disconnected),
+        })
     }
 
-    /// Waits for a message.
+    /// Waits for a message, after a look that found none.
     ///
     /// # Safety
     ///
     /// The caller is the only receiver.
+    #[inline(never)]
     pub(super) unsafe fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
-        self.used();
         let slot = current::waiter();
-        let mut wake = Wake::Unparked;
+        self.wait.used_by(slot.runtime());
         loop {
+            let unwinding = park::is_unwinding(slot);
+            let wake = if unwinding { Wake::Unparked } else { self.park_receiver(slot, deadline_ns) };
             // SAFETY: the caller's promise.
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Empty) if unwinding => return Err(RecvTimeoutError::Unwinding),
+                Err(TryRecvError::Empty) if wake == Wake::TimedOut => return Err(RecvTimeoutError::Timeout),
+                Err(TryRecvError::Empty) => park::deliver_kill(slot),
             }
-            if wake == Wake::TimedOut {
-                return Err(RecvTimeoutError::Timeout);
-            }
-            if park::is_unwinding(slot) {
-                return Err(RecvTimeoutError::Unwinding);
-            }
-            park::deliver_kill(slot);
-            wake = self.park_receiver(slot, deadline_ns);
         }
     }
 
     /// Parks until something may have changed.
+    #[inline]
     fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
         // Ordering: Relaxed. Published by the bit.
         self.receiver.store(slot.pid().to_bits(), Ordering::Relaxed);
@@ -357,7 +354,7 @@ impl<T> Unbounded<T> {
         let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
         // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.
         let parked =
-            self.tail.0.word.compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            self.tail.word.compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         // Ordering: Acquire; as above.
         if !parked || self.senders.load(Ordering::Acquire) == 0 {
             self.unmark();
@@ -371,9 +368,9 @@ impl<T> Unbounded<T> {
     /// Takes our mark away, if no sender did.
     fn unmark(&self) {
         // Ordering: Relaxed. Most often a sender took it away when it woke us.
-        if self.tail.0.word.load(Ordering::Relaxed) & PARKED != 0 {
+        if self.tail.word.load(Ordering::Relaxed) & PARKED != 0 {
             // Ordering: Relaxed. Only this thread sets it, and nothing is published.
-            self.tail.0.word.fetch_and(!PARKED, Ordering::Relaxed);
+            self.tail.word.fetch_and(!PARKED, Ordering::Relaxed);
         }
     }
 
@@ -384,7 +381,7 @@ impl<T> Unbounded<T> {
     /// The caller is the only receiver, for the last time.
     pub(super) unsafe fn remove_receiver(&self) {
         // Ordering: AcqRel. Whoever claimed a place before it is waited for below; nobody claims one after it.
-        self.tail.0.word.fetch_or(GONE, Ordering::AcqRel);
+        self.tail.word.fetch_or(GONE, Ordering::AcqRel);
         /// Goes on when a message's destructor panics.
         struct Drain<'a, T>(&'a Unbounded<T>);
         impl<T> Drop for Drain<'_, T> {

@@ -10,11 +10,14 @@
 //! After Chase and Lev, "Dynamic Circular Work-Stealing Deque" (SPAA 2005), with two changes:
 //!
 //! - Where the paper and its C11 form (Lê et al., PPoPP 2013) put sequentially consistent fences between the two ends, both
-//!   sides here *modify* `bottom`: the owner by a swap when it pops the newest, the thief by adding nothing. On x86-64 that is
-//!   what a fence costs, and only thieves pay for it twice. Proof sketch: let a thief see bottom = b and top = t < b by its
-//!   modification M, and the owner pop entry t by its swap S without a compare-and-swap, so having read top < t. If M is
-//!   before S in bottom's modification order, S acquires what the thief had seen, and the owner reads top = t: contradiction.
-//!   If S is before M, the thief sees bottom <= t: contradiction.
+//!   sides here *modify* a third word, `crossing`, by adding nothing: the owner after it has lowered `bottom` to pop the newest,
+//!   the thief between its looks at `top` and at `bottom`. On x86-64 that is what a fence costs. Proof sketch: let a thief read
+//!   top = t, cross, and see bottom > t; let the owner lower bottom to t, cross, and take entry t without a compare-and-swap,
+//!   so having read top < t. If the thief crossed first, the owner acquires what the thief had seen, and reads top >= t:
+//!   contradiction. If the owner crossed first, the thief sees bottom = t, or entry t is one that was pushed later:
+//!   contradiction. It has to be a word that is never stored to: a modification of `bottom` itself would be hidden from the
+//!   owner by its next push, whose store begins a new release sequence, and then an entry could be taken twice and the
+//!   next one lost.
 //! - Entries carry the time of their push, so that thieves can leave the young ones.
 //!
 //! Even so an entry is only a hint: the claim is in the state word. A lost race costs time, never an actor.
@@ -25,7 +28,7 @@
 use core::cell::UnsafeCell;
 use core::ptr;
 
-use crate::sys::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// What is queued: an actor's `Pid` as bits, and when it was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +95,8 @@ impl Buffer {
 pub(crate) struct Deque {
     top: AtomicI64,
     bottom: AtomicI64,
+    /// Invariant: only modified, by [`Deque::cross`], never stored to. So of two who cross the second sees what the first had seen.
+    crossing: AtomicU32,
     buffer: AtomicPtr<Buffer>,
     /// Entries before this position may be stolen however young they are.
     offered: AtomicI64,
@@ -110,6 +115,7 @@ impl Deque {
         Self {
             top: AtomicI64::new(0),
             bottom: AtomicI64::new(0),
+            crossing: AtomicU32::new(0),
             buffer: AtomicPtr::new(first),
             offered: AtomicI64::new(0),
             buffers: UnsafeCell::new(vec![first]),
@@ -224,9 +230,10 @@ impl Deque {
         }
         // Ordering: Relaxed. Only the owner writes `bottom`.
         let newest = self.bottom.load(Ordering::Relaxed) - 1;
-        // Ordering: AcqRel; the modification that a thief's modification of the same word is ordered against. See above.
-        self.bottom.swap(newest, Ordering::AcqRel);
-        // Ordering: Acquire. At least as new as what any thief had seen whose look at `bottom` came before our swap.
+        // Ordering: Release; publishes the cells of the older entries to thieves, as `push` did.
+        self.bottom.store(newest, Ordering::Release);
+        self.cross();
+        // Ordering: Acquire. At least as new as what any thief had seen that crossed before.
         let top = self.top.load(Ordering::Acquire);
         if top < newest {
             return Some(self.buffer().read(newest));
@@ -260,11 +267,11 @@ impl Deque {
 
     /// Takes the oldest entry if it was offered or `may_take` its time. From any thread.
     pub(crate) fn steal(&self, may_take: impl Fn(u64) -> bool) -> Steal {
-        // Ordering: Acquire. Ordered before the look at `bottom`.
+        // Ordering: Acquire. Sees what the taker of the entry before had seen.
         let top = self.top.load(Ordering::Acquire);
-        // Ordering: AcqRel. A modification that changes nothing, ordered against the swap of `pop_newest`; Acquire pairs with the
-        // Release of `push`.
-        let bottom = self.bottom.fetch_add(0, Ordering::AcqRel);
+        self.cross();
+        // Ordering: Acquire; pairs with the Release of `push`.
+        let bottom = self.bottom.load(Ordering::Acquire);
         if top >= bottom {
             return Steal::Nothing;
         }
@@ -274,6 +281,12 @@ impl Deque {
             return Steal::Nothing;
         }
         if self.advance_top(top) { Steal::Taken(entry) } else { Steal::Retry }
+    }
+
+    /// Between a look at one end and a look at the other, by whoever may be racing for the last entry.
+    fn cross(&self) {
+        // Ordering: AcqRel. Release publishes what this side has read or written, Acquire sees what those had who crossed before.
+        self.crossing.fetch_add(0, Ordering::AcqRel);
     }
 
     fn advance_top(&self, top: i64) -> bool {

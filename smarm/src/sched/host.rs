@@ -68,9 +68,8 @@ impl Schedule for Host {
         quiet::await_inspection();
     }
 
-    #[inline]
-    fn spend_budget(slot: SlotRef) -> bool {
-        worker::home_of(slot).spend_budget()
+    fn slice_is_over(slot: SlotRef) -> bool {
+        worker::home_of(slot).slice_is_over()
     }
 }
 

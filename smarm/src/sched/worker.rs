@@ -40,6 +40,7 @@ use crate::pid::Pid;
 use crate::sys::epoll::Epoll;
 use crate::sys::stack::{self, Stack, StackClass};
 use crate::sys::{arch, clock};
+use crate::task::current::{self, Here};
 use crate::task::park;
 use crate::task::slot::{self, Outcome, Slot, SlotRef};
 use crate::task::state::{Claim, Park};
@@ -109,7 +110,7 @@ pub(crate) struct Worker {
     /// The runtime that uses the block. Set before its thread starts, constant until the thread has ended.
     shared: Cell<*const Shared>,
     position: Cell<usize>,
-    running: Cell<*const Slot>,
+    here: Here,
     context: Cell<Context>,
     action: Cell<Action>,
     lifo: Cell<Option<SlotRef>>,
@@ -127,7 +128,6 @@ pub(crate) struct Worker {
     now_ns: Cell<u64>,
     /// The earliest deadline; `u64::MAX` for none.
     next_timer_ns: Cell<u64>,
-    budget: Cell<u32>,
     /// When the running actor's slice began; 0 until its budget first reached zero.
     slice_start: Cell<u64>,
     slots: OwnerCell<Vec<SlotRef>>,
@@ -175,7 +175,7 @@ impl Worker {
             runs: super::stats::Counter::default(),
             shared: Cell::new(ptr::null()),
             position: Cell::new(0),
-            running: Cell::new(ptr::null()),
+            here: Here::new(),
             context: Cell::new(Context::running()),
             action: Cell::new(Action::Park),
             lifo: Cell::new(None),
@@ -190,7 +190,6 @@ impl Worker {
             ticks: Cell::new(0),
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
-            budget: Cell::new(0),
             slice_start: Cell::new(0),
             slots: OwnerCell::new(Vec::new()),
             stacks: OwnerCell::new(Vec::new()),
@@ -219,7 +218,8 @@ impl Worker {
     /// Runs actors until the runtime stops. The body of the worker's thread.
     pub(crate) fn run(&'static self) {
         LOCAL.set(self);
-        crate::task::current::enter_worker(self.shared().id, &raw const self.running);
+        self.here.runtime.set(self.shared().id);
+        current::enter_worker(&self.here);
         precise_sleep();
         self.refresh_now();
         while !self.may_leave() {
@@ -469,7 +469,7 @@ impl Worker {
         }
         self.runs.add(1);
         self.slice_start.set(0);
-        self.running.set(slot);
+        self.here.running.set(slot);
         loop {
             // SAFETY: the actor is claimed, so its context is suspended and ours; it was started on this thread (`prepare_start` just
             // now, or `claim_sticky` by its home). No reference into the worker is held across the switch.
@@ -478,7 +478,7 @@ impl Worker {
                 break;
             }
         }
-        self.running.set(ptr::null());
+        self.here.running.set(ptr::null());
     }
 
     /// Does what the actor switched away for. `Notified`: it goes on at once.
@@ -709,16 +709,22 @@ impl Worker {
     /// Suspends the running actor.
     #[inline(always)]
     fn suspend(&self, slot: SlotRef, action: Action) {
-        debug_assert!(ptr::eq(self.running.get(), slot), "an actor suspends on the worker that runs it");
+        debug_assert!(ptr::eq(self.here.running.get(), slot), "an actor suspends on the worker that runs it");
+        debug_assert!(
+            stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
+            "an actor suspends on its own stack, or on one that it brought itself"
+        );
         self.action.set(action);
         // SAFETY: the worker's context was saved when it switched to this actor, on this thread; it alone continues it.
         unsafe { fiber::switch(slot.context.as_ptr(), self.context.as_ptr()) };
     }
 
+    #[inline(always)]
     pub(super) fn park(&self, slot: SlotRef) {
         self.suspend(slot, Action::Park);
     }
 
+    #[inline(always)]
     pub(super) fn yield_now(&self, slot: SlotRef) {
         self.suspend(slot, Action::Yield);
     }
@@ -740,7 +746,7 @@ impl Worker {
             return self.notify();
         }
         self.counters.wakes.add(1);
-        if self.running.get().is_null() {
+        if self.here.running.get().is_null() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.push_woken(displaced);
@@ -821,21 +827,11 @@ impl Worker {
         self.timers().remove(timer)
     }
 
-    /// Counts one event of the running actor's budget; true if its slice is over and another one waits.
-    #[inline]
-    pub(super) fn spend_budget(&self) -> bool {
-        let budget = self.budget.get();
-        if budget > 0 {
-            self.budget.set(budget - 1);
-            return false;
-        }
-        self.slice_is_over()
-    }
-
+    /// Fills the running actor's budget, which has reached zero; true if its slice is over.
     #[cold]
-    fn slice_is_over(&self) -> bool {
+    pub(super) fn slice_is_over(&self) -> bool {
         let settings = &self.shared().settings;
-        self.budget.set(settings.budget_events);
+        self.here.budget.set(settings.budget_events);
         let now = arch::cycles();
         let start = self.slice_start.get();
         if start == 0 {

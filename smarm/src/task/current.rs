@@ -1,69 +1,82 @@
 //! Who runs here: an actor, or a plain thread.
 //!
-//! The answer comes from the stack pointer: it lies on one of our stacks or not, and a table beside the stacks names the owner.
-//! It is computed anew at each call. A thread-local cannot serve: the compiler may keep its *address* across a switch.
+//! | this thread | what runs | answer |
+//! |---|---|---|
+//! | is a worker | an actor, on its own stack or on one that a crate switched to inside it | that actor |
+//! | is a worker | the worker itself | nobody: it never waits |
+//! | is no worker | anything | a plain thread: it waits by a slot of its own |
 //!
-//! | where the stack pointer is | answer |
-//! |---|---|
-//! | on a stack of ours | the actor that owns it |
-//! | elsewhere, on a thread whose worker runs an actor (a crate that switches stacks itself, inside an actor) | that actor |
-//! | elsewhere | a plain thread: it waits by a slot of its own |
-//!
-//! Two thread-locals remain, and both are constant for the whole life of their thread, so that even a kept address is right: an
-//! actor with frames never changes its thread.
+//! The worker notes whom it runs in its [`Here`]; a thread-local leads there. The compiler may keep the *address* of a thread-local
+//! over a switch, which is why [`here`] is never inlined, hands out a value, and hides from the compiler where that value came from.
+//! (Besides, an actor with frames never changes its thread, so even a kept address would be right.) A second way, from the stack
+//! pointer through the table beside the stacks, serves the fault handler: see `sys::stack`.
 
 use core::cell::Cell;
 use core::ptr;
 
 use super::slot::{self, Slot, SlotRef};
 use crate::pid::Pid;
-use crate::sys::stack::{self, StackClass};
+use crate::sys::stack::StackClass;
+
+/// What a worker lets the code on its thread know. Part of the worker block, so it lives for ever.
+#[derive(Debug)]
+pub(crate) struct Here {
+    /// The actor that runs; null while the worker itself does.
+    pub(crate) running: Cell<*const Slot>,
+    /// Events that are left until somebody looks at the clock.
+    pub(crate) budget: Cell<u32>,
+    /// Which runtime; 0 before the first one.
+    pub(crate) runtime: Cell<u32>,
+}
+
+impl Here {
+    pub(crate) const fn new() -> Self {
+        Self { running: Cell::new(ptr::null()), budget: Cell::new(0), runtime: Cell::new(0) }
+    }
+
+    /// The actor that runs.
+    #[inline(always)]
+    pub(crate) fn actor(&self) -> Option<SlotRef> {
+        // SAFETY: null or a slot; slots are never freed.
+        unsafe { self.running.get().as_ref() }
+    }
+}
 
 thread_local! {
-    /// Which runtime this thread is a worker of; 0 for plain threads. Constant for the thread's life.
-    static RUNTIME: Cell<u32> = const { Cell::new(0) };
-
-    /// Where this thread's worker notes the actor that it runs. Constant for the thread's life; null for plain threads.
-    static RUNNING: Cell<*const Cell<*const Slot>> = const { Cell::new(ptr::null()) };
+    /// This thread's worker; null on plain threads. Set once, before the thread's first actor.
+    static HERE: Cell<*const Here> = const { Cell::new(ptr::null()) };
 
     /// The slot by which this plain thread waits.
     static PLAIN: PlainSlot = PlainSlot::new();
 }
 
 /// Makes this thread a worker. Before its first actor.
-pub(crate) fn enter_worker(runtime: u32, running: *const Cell<*const Slot>) {
-    RUNTIME.set(runtime);
-    RUNNING.set(running);
+pub(crate) fn enter_worker(here: &'static Here) {
+    HERE.set(here);
+}
+
+/// This thread's worker; `None` on plain threads.
+// TLS: never inlined, so that no caller keeps the address across a switch; the empty assembly keeps the compiler from concluding that
+// two calls give the same.
+#[inline(never)]
+pub(crate) fn here() -> Option<&'static Here> {
+    let mut here = HERE.get();
+    // SAFETY: no instructions.
+    unsafe { core::arch::asm!("/* {0} */", inout(reg) here, options(nostack, preserves_flags)) };
+    // SAFETY: null, or part of a worker block, which is never freed.
+    unsafe { here.as_ref() }
 }
 
 /// The runtime of the code that runs here: an actor's; 0 on a plain thread.
-// TLS: not inlined: it hands out a value, never an address.
-#[inline(never)]
+#[inline]
 pub(crate) fn runtime() -> u32 {
-    RUNTIME.get()
+    here().map_or(0, |here| here.runtime.get())
 }
 
 /// The actor that runs here.
 #[inline]
 pub(crate) fn actor() -> Option<SlotRef> {
-    match stack::current_owner() {
-        // SAFETY: owners are set by `set_owner` in the worker, to slots, which are never freed.
-        Some(owner) => Some(unsafe { owner.cast::<Slot>().as_ref() }),
-        None => actor_on_foreign_stack(),
-    }
-}
-
-// TLS: not inlined, so that no caller keeps an address computed here across a switch.
-#[inline(never)]
-fn actor_on_foreign_stack() -> Option<SlotRef> {
-    let running = RUNNING.get();
-    if running.is_null() {
-        return None;
-    }
-    // SAFETY: points into the worker block of this very thread, which is never freed.
-    let slot = unsafe { (*running).get() };
-    // SAFETY: a slot or null; slots are never freed.
-    unsafe { slot.as_ref() }
+    here().and_then(Here::actor)
 }
 
 /// The `Pid` of the actor that runs here.
@@ -72,6 +85,7 @@ pub(crate) fn pid() -> Option<Pid> {
 }
 
 /// Who would wait here: the current actor's slot, or this plain thread's.
+#[inline]
 pub(crate) fn waiter() -> SlotRef {
     actor().unwrap_or_else(plain_slot)
 }

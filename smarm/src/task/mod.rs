@@ -65,8 +65,8 @@ mod host {
         /// Holds the current actor while an inspector looks at what it waited for.
         fn await_inspection();
 
-        /// Counts one event of the budget; true if the slice is over and somebody else waits.
-        fn spend_budget(slot: SlotRef) -> bool;
+        /// Fills the budget, which has reached zero; true if the slice is over too.
+        fn slice_is_over(slot: SlotRef) -> bool;
     }
 
     /// Makes an actor of a job; see [`Schedule::spawn`].

@@ -49,16 +49,23 @@ pub(crate) fn park(slot: SlotRef, kind: WaitKind, object: Option<&WaitObject>, d
     wake
 }
 
+#[inline(always)]
 fn park_actor(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     let Some(deadline) = deadline_ns else {
         Host::park(slot);
         return Wake::Unparked;
     };
+    park_until(slot, deadline)
+}
+
+#[inline(never)]
+fn park_until(slot: SlotRef, deadline: u64) -> Wake {
     let timer = Host::arm(slot, deadline);
     Host::park(slot);
     if Host::disarm(slot, timer) { Wake::Unparked } else { Wake::TimedOut }
 }
 
+#[cold]
 fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     if slot.state.park() == Park::Notified {
         return Wake::Unparked;
@@ -83,6 +90,7 @@ pub(crate) fn is_unwinding(slot: SlotRef) -> bool {
     std::thread::panicking() && !is_plain(slot)
 }
 
+#[inline]
 fn is_plain(slot: SlotRef) -> bool {
     slot.runtime() == 0
 }

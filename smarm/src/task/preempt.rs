@@ -3,18 +3,39 @@
 //! There is one place where an actor that makes no other smarm call can be switched out or killed: [`checkpoint`], which
 //! `check!()` calls.
 
-use super::current;
-use super::park;
 use super::Schedule;
+use super::current::{self, Here};
+use super::park;
 use crate::Host;
 
 /// A safe point: delivers a kill, and switches if this actor's slice is over and another one waits. Nothing on a plain thread,
 /// nothing while unwinding.
 #[inline]
 pub fn checkpoint() {
-    let Some(slot) = current::actor() else { return };
+    if let Some(here) = current::here() {
+        checkpoint_on(here);
+    }
+}
+
+#[inline(always)]
+fn checkpoint_on(here: &'static Here) {
+    let Some(slot) = here.actor() else { return };
+    let budget = here.budget.get();
+    if budget == 0 || slot.state.is_killed() {
+        return look_up(here);
+    }
+    here.budget.set(budget - 1);
+}
+
+/// The budget has reached zero, or there is a kill to deliver.
+#[cold]
+fn look_up(here: &'static Here) {
+    let Some(slot) = here.actor() else { return };
     park::deliver_kill(slot);
-    if Host::spend_budget(slot) && !std::thread::panicking() {
+    if here.budget.get() > 0 {
+        return; // a kill that is masked
+    }
+    if Host::slice_is_over(slot) && !std::thread::panicking() {
         Host::yield_now(slot);
         park::deliver_kill(slot);
     }

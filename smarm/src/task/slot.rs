@@ -40,37 +40,41 @@ pub(crate) struct Job {
     pub(crate) stack_class: Option<StackClass>,
 }
 
-/// One actor, or one waiting plain thread. Two cache lines: the first is what a wake touches.
+/// One actor, or one waiting plain thread. Two cache lines: the first has all that a park and a wake touch.
 #[repr(C, align(128))]
 pub(crate) struct Slot {
     pub(crate) state: StateWord,
-    pub(crate) winner: WinnerWord,
     /// The worker on which the actor's stack lives, as `sched` knows it; null for plain threads and before the first run. Written
     /// before the first run, then constant: a started stack never changes its OS thread.
     home: AtomicPtr<()>,
     /// Where the suspended actor continues.
     pub(crate) context: Cell<Context>,
-    /// What it runs.
-    job: AtomicPtr<Job>,
     /// The object it waits for, while it is parked; null for none.
     pub(crate) waits_for: Cell<*const WaitObject>,
-    /// The next slot in a worker's inbox; see `sched::inbox`.
-    pub(crate) next: AtomicU32,
-    /// Position of the stack in its class, while there is one.
-    pub(crate) stack_index: Cell<u32>,
-    stack_class: Cell<StackClass>,
-    index: u32,
     /// What kind of wait it is in; only meaningful while it is parked.
     pub(crate) wait_kind: Cell<WaitKind>,
     /// The runtime this actor belongs to; 0 for plain threads.
     runtime: AtomicU32,
+    /// The next slot in a worker's inbox; see `sched::inbox`.
+    pub(crate) next: AtomicU32,
+    index: u32,
     /// How many `mask_kill` sections the actor is in.
     pub(crate) kill_masks: Cell<u32>,
+    // ---- second line
+    pub(crate) winner: WinnerWord,
+    /// What it runs.
+    job: AtomicPtr<Job>,
+    /// Position of the stack in its class, while there is one.
+    pub(crate) stack_index: Cell<u32>,
+    stack_class: Cell<StackClass>,
     /// The runtime that `RuntimeHandle::enter` put in force here, as `sched` knows it.
     pub(crate) entered: Cell<*const ()>,
     /// The place of the latest panic here, written by the panic hook, taken by the exit steps.
     pub(crate) panic_place: Cell<Option<Box<str>>>,
 }
+
+const _: () = assert!(size_of::<Slot>() == 128, "a slot is two cache lines");
+const _: () = assert!(core::mem::offset_of!(Slot, winner) == 64, "what a wake touches is in one line");
 
 // SAFETY: the `Cell`s are used only by the owner that the state word's table names, and handed over by its AcqRel transitions;
 // the exceptions, `waits_for` and `wait_kind`, are read by an inspector under the protocol of `inspect`, which keeps the owner from moving on.
@@ -113,6 +117,7 @@ impl Slot {
     }
 
     /// The name of who has the slot now.
+    #[inline]
     pub(crate) fn pid(&self) -> Pid {
         Pid::new(self.index, self.state.generation())
     }
@@ -132,6 +137,7 @@ impl Slot {
     }
 
     /// The runtime of who has the slot; only meaningful to a holder of its generation.
+    #[inline]
     pub(crate) fn runtime(&self) -> u32 {
         // Ordering: Relaxed. Written by `prepare`, before the word's generation is published.
         self.runtime.load(Ordering::Relaxed)
@@ -203,6 +209,7 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 /// Segment and position of an index.
+#[inline]
 fn locate(index: u32) -> (usize, usize) {
     let shifted = u64::from(index) + u64::from(FIRST_SEGMENT);
     let segment = shifted.ilog2() - FIRST_SEGMENT_SHIFT;
@@ -215,6 +222,7 @@ fn segment_length(segment: usize) -> usize {
 }
 
 /// The slot at an index that some `Pid` or inbox holds.
+#[inline]
 pub(crate) fn slot_at(index: u32) -> Option<SlotRef> {
     let (segment, position) = locate(index);
     // Ordering: Acquire; pairs with the Release in `grow`: the slots of the segment are initialised.
@@ -227,6 +235,7 @@ pub(crate) fn slot_at(index: u32) -> Option<SlotRef> {
 }
 
 /// The slot of a `Pid`; the holder compares the generation by the state word's transitions.
+#[inline]
 pub(crate) fn slot_of(pid: Pid) -> SlotRef {
     slot_at(pid.index()).expect("a Pid names a slot that was made before it")
 }

@@ -1,0 +1,545 @@
+//! The state word between a task, its wakers, a killer, claimers and an inspector, each a thread. What they tell each other beside the
+//! word is relaxed, also the queue entry: so only the word's own transitions publish anything.
+//!
+//! Not modelled: the switch (a number stands for the saved context), the futex of plain threads, and spurious failures of weak
+//! compare-and-swaps, which loom does not make.
+
+use loom::model;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+use super::{Claim, Park, Seen, StateWord, Unpark};
+use crate::sys::atomic::{AtomicU32, Ordering};
+
+/// What one thread tells another beside the word, and what the word has to publish.
+#[derive(Default)]
+struct Note(AtomicU32);
+
+impl Note {
+    fn write(&self, value: u32) {
+        // Ordering: Relaxed. The state word publishes it.
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u32 {
+        // Ordering: Relaxed; as above.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+struct Task {
+    state: StateWord,
+    /// What a waker publishes.
+    mail: Note,
+    /// What a second one does.
+    more_mail: Note,
+    /// What the task saves before it parks.
+    context: Note,
+    /// How often the task was pushed after a wake.
+    pushed: Note,
+}
+
+impl Default for StateWord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const FIRST: u32 = 1;
+const SECOND: u32 = 2;
+
+impl Task {
+    fn queued() -> Arc<Self> {
+        let task = Self::default();
+        assert_eq!(task.state.occupy_queued(), FIRST);
+        Arc::new(task)
+    }
+
+    fn running() -> Arc<Self> {
+        let task = Self::queued();
+        assert_eq!(task.state.claim_movable(FIRST), Claim::Run);
+        task
+    }
+
+    fn parked() -> Arc<Self> {
+        let task = Self::running();
+        assert_eq!(task.state.park(), Park::Parked);
+        task
+    }
+
+    fn unpark(&self) -> Unpark {
+        self.queue_after(self.state.unpark(FIRST))
+    }
+
+    fn kill(&self) -> Unpark {
+        self.queue_after(self.state.kill(FIRST))
+    }
+
+    fn queue_after(&self, wake: Unpark) -> Unpark {
+        if wake == Unpark::Push {
+            self.pushed.write(1);
+        }
+        wake
+    }
+
+    /// Parks, and if it did, has its worker wait for the queue entry and claim it.
+    fn park(&self) -> Park {
+        let park = self.state.park();
+        if park == Park::Parked {
+            self.wait_for_push();
+            assert_eq!(self.state.claim_sticky(), Claim::Run, "a sticky task's queue entry is exact");
+        }
+        park
+    }
+
+    fn wait_for_push(&self) {
+        while self.pushed.read() == 0 {
+            thread::yield_now();
+        }
+        self.pushed.write(0);
+    }
+}
+
+fn spawn<T: 'static>(task: &Arc<Task>, body: impl FnOnce(&Task) -> T + 'static) -> JoinHandle<T> {
+    let task = Arc::clone(task);
+    thread::spawn(move || body(&task))
+}
+
+/// Where the answers do not matter.
+fn join_all<T, const N: usize>(threads: [JoinHandle<T>; N]) {
+    threads.into_iter().for_each(|thread| drop(thread.join().unwrap()));
+}
+
+fn count<T: PartialEq>(answers: &[T], of: &T) -> usize {
+    answers.iter().filter(|answer| *answer == of).count()
+}
+
+// ---- park and unpark --------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_an_unpark_before_the_park_is_not_lost() {
+    model(|| {
+        let task = Task::running();
+        let waker = spawn(&task, Task::unpark);
+        let park = task.park();
+        let push = waker.join().unwrap() == Unpark::Push;
+        assert_eq!(push, park == Park::Parked);
+        assert!(!task.state.take_permit(), "one unpark ends one park");
+    });
+}
+
+#[test]
+fn loom_mail_before_an_unpark_is_seen_when_the_park_returns() {
+    model(|| {
+        let task = Task::running();
+        let waker = spawn(&task, |task| {
+            task.mail.write(1);
+            task.unpark()
+        });
+        let _ = task.park();
+        assert_eq!(task.mail.read(), 1);
+        let _ = waker.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_mail_before_an_unpark_is_seen_by_who_takes_the_permit() {
+    model(|| {
+        let task = Task::running();
+        let waker = spawn(&task, |task| {
+            task.mail.write(1);
+            task.unpark()
+        });
+        if task.state.take_permit() {
+            assert_eq!(task.mail.read(), 1);
+        }
+        assert_eq!(waker.join().unwrap(), Unpark::Pending);
+    });
+}
+
+#[test]
+fn loom_a_waiter_that_looks_before_each_park_gets_the_mail_of_two_wakers() {
+    model(|| {
+        let task = Task::running();
+        let wakers = [
+            spawn(&task, |task| {
+                task.mail.write(1);
+                task.unpark()
+            }),
+            spawn(&task, |task| {
+                task.more_mail.write(1);
+                task.unpark()
+            }),
+        ];
+        while task.mail.read() == 0 || task.more_mail.read() == 0 {
+            let _ = task.park();
+        }
+        join_all(wakers);
+    });
+}
+
+#[test]
+fn loom_of_two_wakers_one_pushes_a_parked_task() {
+    model(|| {
+        let task = Task::running();
+        let wakers = [spawn(&task, Task::unpark), spawn(&task, Task::unpark)];
+        let park = task.state.park();
+        let answers = wakers.map(|waker| waker.join().unwrap());
+        assert_eq!(count(&answers, &Unpark::Push), usize::from(park == Park::Parked));
+        let expected = if park == Park::Parked { Seen::Queued } else { Seen::Running };
+        assert_eq!(task.state.inspect(), expected);
+    });
+}
+
+#[test]
+fn loom_the_saved_context_is_seen_by_who_claims() {
+    model(|| {
+        let task = Task::running();
+        let wakers = [spawn(&task, Task::unpark), spawn(&task, Task::unpark)];
+        let worker = spawn(&task, |task| {
+            if task.state.claim_sticky() == Claim::Run {
+                assert_eq!(task.context.read(), 7);
+            }
+        });
+        task.context.write(7);
+        let _ = task.state.park();
+        join_all(wakers);
+        worker.join().unwrap();
+    });
+}
+
+/// The second waker finds the task queued already. Its wake changes nothing, and must reach the task all the same: the claim sees its
+/// mail, or its wake is seen to come after.
+#[test]
+fn loom_a_wake_that_changes_nothing_is_not_lost() {
+    model(|| {
+        let task = Task::parked();
+        let first = spawn(&task, Task::unpark);
+        let second = spawn(&task, |task| {
+            task.mail.write(1);
+            task.unpark()
+        });
+        let is_lost = task.state.claim_sticky() == Claim::Run
+            && task.mail.read() == 0
+            && task.state.park() == Park::Parked;
+        let pushed = [first, second].map(|waker| waker.join().unwrap() == Unpark::Push);
+        if is_lost {
+            assert_eq!(pushed, [true, true], "it parked without its mail, and nobody woke it");
+        }
+    });
+}
+
+#[test]
+fn loom_mail_of_a_wake_before_the_claim_is_seen_after_it() {
+    model(|| {
+        let task = Task::parked();
+        let first = spawn(&task, Task::unpark);
+        let second = spawn(&task, |task| {
+            task.mail.write(1);
+            let _ = task.unpark();
+            task.more_mail.write(1);
+        });
+        if task.more_mail.read() == 1 && task.state.claim_sticky() == Claim::Run {
+            assert_eq!(task.mail.read(), 1);
+        }
+        let _ = first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_thread_that_looks_before_each_park_gets_the_mail_of_two_wakers() {
+    model(|| {
+        let task = Task::default();
+        assert_eq!(task.state.occupy_running(), FIRST);
+        let task = Arc::new(task);
+        let wakers = [
+            spawn(&task, |task| {
+                task.mail.write(1);
+                task.unpark()
+            }),
+            spawn(&task, |task| {
+                task.more_mail.write(1);
+                task.unpark()
+            }),
+        ];
+        while task.mail.read() == 0 || task.more_mail.read() == 0 {
+            if task.state.park() == Park::Parked {
+                task.wait_for_push();
+                task.state.claim_thread();
+            }
+        }
+        join_all(wakers);
+    });
+}
+
+#[test]
+fn loom_a_thread_that_gives_up_waiting_was_unparked_or_was_not() {
+    model(|| {
+        let task = Task::default();
+        assert_eq!(task.state.occupy_running(), FIRST);
+        let task = Arc::new(task);
+        let waker = spawn(&task, |task| {
+            task.mail.write(1);
+            task.state.unpark(FIRST)
+        });
+        let parked = task.state.park() == Park::Parked;
+        let gave_up = parked && task.state.unpark_self();
+        if parked && !gave_up {
+            task.state.claim_thread();
+        }
+        if !gave_up {
+            assert_eq!(task.mail.read(), 1);
+        }
+        let expected = if parked && !gave_up { Unpark::Push } else { Unpark::Pending };
+        assert_eq!(waker.join().unwrap(), expected);
+        assert_eq!(
+            task.state.take_permit(),
+            gave_up,
+            "an unpark that came too late is kept for the next park"
+        );
+    });
+}
+
+// ---- kill -------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_a_kill_ends_a_park_as_an_unpark_does() {
+    model(|| {
+        let task = Task::running();
+        let killer = spawn(&task, Task::kill);
+        let _ = task.park();
+        assert!(task.state.is_killed());
+        let _ = killer.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_of_a_killer_and_a_waker_one_pushes_a_parked_task() {
+    model(|| {
+        let task = Task::running();
+        let (killer, waker) = (spawn(&task, Task::kill), spawn(&task, Task::unpark));
+        let park = task.state.park();
+        let answers = [killer, waker].map(|thread| thread.join().unwrap());
+        assert_eq!(count(&answers, &Unpark::Push), usize::from(park == Park::Parked));
+        assert!(task.state.is_killed());
+        if park == Park::Parked {
+            assert_eq!(task.state.claim_sticky(), Claim::Run);
+        }
+        assert!(task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_a_kill_does_not_keep_a_queued_task_from_being_claimed() {
+    model(|| {
+        let task = Task::queued();
+        let killer = spawn(&task, Task::kill);
+        assert_eq!(task.state.claim_movable(FIRST), Claim::Run);
+        assert_eq!(killer.join().unwrap(), Unpark::Pending);
+        assert!(task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_a_kill_that_comes_as_the_task_ends_does_not_reach_the_next_one() {
+    model(|| {
+        let task = Task::running();
+        let killer = spawn(&task, Task::kill);
+        task.state.finish();
+        assert_eq!(task.state.occupy_queued(), SECOND);
+        assert_eq!(task.state.claim_movable(SECOND), Claim::Run);
+        assert!(!task.state.is_killed());
+        assert_ne!(killer.join().unwrap(), Unpark::Push);
+        assert!(!task.state.is_killed());
+        assert!(!task.state.take_permit());
+    });
+}
+
+// ---- claims -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_a_thief_and_a_join_claim_a_task_once() {
+    model(|| {
+        let task = Arc::new(Task::default());
+        let claim = |task: &Task| {
+            let claim = task.state.claim_movable(FIRST);
+            if claim == Claim::Run {
+                assert_eq!(task.mail.read(), 5, "what the spawner filled in is not visible");
+                assert!(!task.state.is_movable(FIRST));
+            }
+            claim
+        };
+        let claimers = [spawn(&task, claim), spawn(&task, claim)];
+        task.mail.write(5);
+        assert_eq!(task.state.occupy_queued(), FIRST);
+        let runs = claimers.map(|claimer| claimer.join().unwrap());
+        let late = claim(&task);
+        assert_eq!(count(&[runs[0], runs[1], late], &Claim::Run), 1);
+    });
+}
+
+#[test]
+fn loom_two_claimers_and_a_killer_make_one_claim() {
+    model(|| {
+        let task = Task::queued();
+        let killer = spawn(&task, Task::kill);
+        let thief = spawn(&task, |task| task.state.claim_movable(FIRST));
+        let claim = task.state.claim_movable(FIRST);
+        let claims = [claim, thief.join().unwrap()];
+        assert_eq!(count(&claims, &Claim::Run), 1);
+        assert_eq!(killer.join().unwrap(), Unpark::Pending);
+        assert!(task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_a_claim_that_is_taken_back_can_be_made_again() {
+    model(|| {
+        let task = Task::running();
+        task.context.write(3);
+        let thief = spawn(&task, |task| {
+            let claim = task.state.claim_movable(FIRST);
+            if claim == Claim::Run {
+                assert_eq!(task.context.read(), 4, "what the first claimer did is not visible");
+            }
+            claim
+        });
+        let killer = spawn(&task, Task::kill);
+        task.context.write(4);
+        task.state.unclaim();
+        let claims = [task.state.claim_movable(FIRST), thief.join().unwrap()];
+        assert_eq!(count(&claims, &Claim::Run), 1);
+        assert_eq!(killer.join().unwrap(), Unpark::Pending);
+        assert!(task.state.is_killed(), "the kill outlives the claim");
+    });
+}
+
+#[test]
+fn loom_a_claim_that_is_taken_back_leaves_a_movable_task_and_its_permit() {
+    model(|| {
+        let task = Task::running();
+        let waker = spawn(&task, |task| {
+            task.mail.write(1);
+            task.unpark()
+        });
+        task.state.unclaim();
+        assert!(task.state.is_movable(FIRST));
+        assert_eq!(waker.join().unwrap(), Unpark::Pending);
+        assert_eq!(task.state.claim_movable(FIRST), Claim::Run);
+        assert!(task.state.take_permit());
+    });
+}
+
+#[test]
+fn loom_an_unpark_before_the_first_run_is_kept_for_the_first_park() {
+    model(|| {
+        let task = Task::queued();
+        let waker = spawn(&task, |task| {
+            task.mail.write(1);
+            task.unpark()
+        });
+        assert_eq!(task.state.claim_movable(FIRST), Claim::Run);
+        let is_notified = task.state.take_permit();
+        assert!(!is_notified || task.mail.read() == 1);
+        assert_eq!(waker.join().unwrap(), Unpark::Pending);
+        assert_ne!(task.state.take_permit(), is_notified, "one unpark is one permit");
+    });
+}
+
+// ---- generations ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_a_stale_wake_never_reaches_the_new_owner() {
+    model(|| {
+        let task = Task::running();
+        let late = spawn(&task, Task::unpark);
+        task.state.finish();
+        assert_eq!(task.state.occupy_queued(), SECOND);
+        assert_eq!(task.state.claim_movable(SECOND), Claim::Run);
+        assert_eq!(task.state.park(), Park::Parked);
+        assert_ne!(late.join().unwrap(), Unpark::Push);
+        assert_eq!(task.state.inspect(), Seen::Parked);
+    });
+}
+
+#[test]
+fn loom_a_stale_claim_never_gets_the_new_owner() {
+    model(|| {
+        let task = Task::queued();
+        let hint = spawn(&task, |task| task.state.claim_movable(FIRST));
+        if task.state.claim_movable(FIRST) == Claim::Run {
+            task.state.finish();
+            assert_eq!(task.state.occupy_queued(), SECOND);
+            assert_eq!(hint.join().unwrap(), Claim::Stale);
+            assert!(task.state.is_movable(SECOND));
+        } else {
+            assert_eq!(hint.join().unwrap(), Claim::Run);
+        }
+    });
+}
+
+#[test]
+fn loom_the_new_owner_sees_the_last_use_of_the_fields() {
+    model(|| {
+        let task = Task::running();
+        let next = spawn(&task, |task| {
+            // As a waker that finds its task gone, and then takes the slot over.
+            if task.state.inspect() == Seen::Free {
+                assert_eq!(task.context.read(), 9);
+            }
+        });
+        task.context.write(9);
+        task.state.finish();
+        next.join().unwrap();
+    });
+}
+
+// ---- inspection -------------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_a_task_woken_after_an_inspection_sees_the_inspector() {
+    model(|| {
+        let task = Task::parked();
+        let inspector = spawn(&task, |task| {
+            task.mail.write(1);
+            task.state.inspect()
+        });
+        let waker = spawn(&task, Task::unpark);
+        let claim = task.state.claim_sticky();
+        let looked_up = claim == Claim::Run && task.mail.read() == 1;
+        let seen = inspector.join().unwrap();
+        if claim == Claim::Run && seen == Seen::Parked {
+            assert!(looked_up, "it was seen parked, runs, and does not know of the inspector");
+        }
+        assert_eq!(waker.join().unwrap(), Unpark::Push);
+    });
+}
+
+#[test]
+fn loom_an_inspection_does_not_disturb_park_and_unpark() {
+    model(|| {
+        let task = Task::running();
+        let inspector = spawn(&task, |task| task.state.inspect());
+        let waker = spawn(&task, Task::unpark);
+        let park = task.park();
+        assert_eq!(waker.join().unwrap() == Unpark::Push, park == Park::Parked);
+        assert_ne!(inspector.join().unwrap(), Seen::Free);
+    });
+}
+
+#[test]
+fn loom_an_inspector_sees_what_the_parked_task_waits_for() {
+    model(|| {
+        let task = Task::running();
+        let inspector = spawn(&task, |task| {
+            if task.state.inspect() == Seen::Parked {
+                assert_eq!(task.context.read(), 7);
+            }
+        });
+        task.context.write(7);
+        assert_eq!(task.state.park(), Park::Parked);
+        inspector.join().unwrap();
+    });
+}
