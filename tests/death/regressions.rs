@@ -140,26 +140,6 @@ fn messages_of_8_kib_fit_the_default_stack() {
 }
 
 #[test]
-fn messages_of_16_kib_fit_the_default_stack() {
-    in_child(|| pass::<{ 16 << 10 }>(Builder::new())).is_success();
-}
-#[test]
-fn messages_of_24_kib_fit_the_default_stack() {
-    in_child(|| pass::<{ 24 << 10 }>(Builder::new())).is_success();
-}
-#[test]
-fn messages_of_32_kib_fit_the_default_stack() {
-    in_child(|| pass::<{ 32 << 10 }>(Builder::new())).is_success();
-}
-#[test]
-fn messages_of_48_kib_fit_the_default_stack() {
-    in_child(|| pass::<{ 48 << 10 }>(Builder::new())).is_success();
-}
-#[test]
-fn messages_of_64_kib_fit_512() {
-    in_child(|| pass::<{ 64 << 10 }>(Builder::new().stack_size(512 << 10))).is_success();
-}
-#[test]
-fn messages_of_64_kib_fit_1024() {
+fn messages_of_64_kib_fit_a_stack_of_1_mib() {
     in_child(|| pass::<{ 64 << 10 }>(Builder::new().stack_size(1 << 20))).is_success();
 }

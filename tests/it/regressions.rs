@@ -142,7 +142,7 @@ fn what_was_spread_to_a_worker_that_is_held_up_runs_on_another() {
 #[test]
 fn joins_of_the_youngest_lose_none_of_their_neighbours() {
     on(2, || {
-        for _ in 0..300 {
+        for _ in 0..1000 {
             let (tx, rx) = channel::<()>();
             let short = || {
                 let tx = tx.clone();
@@ -367,7 +367,7 @@ fn a_runtime_dropped_by_its_own_actor_leaves_no_threads_behind() {
     }
     let ended = in_child(|| {
         let before = threads();
-        for _ in 0..5 {
+        for _ in 0..50 {
             let own = runtime(3);
             let handle = own.handle();
             handle.spawn(move || drop(own)).join().expect("no panic");
@@ -385,12 +385,14 @@ fn a_handle_of_a_runtime_that_is_gone_knows_nothing_of_the_next_one() {
         gone.run(|| _ = spawn(|| ()).join());
         drop(gone);
         let shown = format!("{handle:?}");
-        runtime(1).run(|| {
+        let next = runtime(1);
+        next.run(|| {
             for _ in 0..100 {
                 spawn(yield_now).join().expect("no panic");
             }
         });
         assert_eq!(format!("{handle:?}"), shown);
+        drop(next);
     });
     ended.is_success();
 }

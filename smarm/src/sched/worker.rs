@@ -332,7 +332,7 @@ impl Worker {
 
     fn take_yielded(&self) -> Option<SlotRef> {
         // SAFETY: the owner's thread. A yielded actor stayed `Running`: there is nothing to claim.
-        unsafe { self.yielded.with(VecDeque::pop_front) }
+        unsafe { self.yielded.with(pop_and_look_ahead) }
     }
 
     fn take_unstarted(&'static self) -> Option<SlotRef> {
@@ -746,6 +746,7 @@ impl Worker {
             return self.notify();
         }
         self.counters.wakes.add(1);
+        slot.prefetch_stack(); // it runs when the waker parks, most often at once
         if self.here.running.get().is_null() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
@@ -855,6 +856,20 @@ impl Worker {
     pub(super) fn timer_count(&self) -> usize {
         self.timers().len()
     }
+}
+
+/// Takes the first actor of a ring, and has the processor fetch what the next ones will need: of the second one the end of its stack,
+/// of the third one its slot, which tells where that is.
+#[inline(always)]
+fn pop_and_look_ahead(ring: &mut VecDeque<SlotRef>) -> Option<SlotRef> {
+    let first = ring.pop_front()?;
+    if let Some(second) = ring.front() {
+        second.prefetch_stack();
+    }
+    if let Some(third) = ring.get(1) {
+        arch::prefetch(ptr::from_ref(*third).cast());
+    }
+    Some(first)
 }
 
 /// What runs first on an actor's stack.

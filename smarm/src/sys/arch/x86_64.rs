@@ -135,6 +135,13 @@ pub(crate) fn stack_pointer() -> usize {
     pointer
 }
 
+/// Has the processor fetch the cache line of an address, which need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a hint that never faults.
+    unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast()) };
+}
+
 /// The time-stamp counter.
 #[inline]
 pub(crate) fn cycles() -> u64 {

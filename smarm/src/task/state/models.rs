@@ -342,6 +342,19 @@ fn loom_a_kill_does_not_keep_a_queued_task_from_being_claimed() {
     });
 }
 
+/// Its claim may fail twice: each mark can come right before an attempt.
+#[test]
+fn loom_a_kill_and_an_unpark_do_not_keep_a_queued_task_from_being_claimed() {
+    model(|| {
+        let task = Task::queued();
+        let (killer, waker) = (spawn(&task, Task::kill), spawn(&task, Task::unpark));
+        assert_eq!(task.state.claim_movable(FIRST), Claim::Run);
+        join_all([killer, waker]);
+        assert!(task.state.is_killed());
+        assert!(task.state.take_permit());
+    });
+}
+
 #[test]
 fn loom_a_kill_that_comes_as_the_task_ends_does_not_reach_the_next_one() {
     model(|| {
