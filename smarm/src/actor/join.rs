@@ -66,6 +66,7 @@ impl<T> JoinHandle<T> {
         unsafe { job::take_result(header) }
     }
 
+    #[inline(always)]
     fn wait(&self, on_kill: impl FnOnce()) -> Result<(), ExitReason> {
         let mut on_kill = Some(on_kill);
         let slot = current::waiter();

@@ -294,6 +294,7 @@ impl<T> Bounded<T> {
     }
 
     /// Waits for a message.
+    #[inline(never)]
     pub(super) fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
         self.used();
         let slot = current::waiter();

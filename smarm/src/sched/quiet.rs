@@ -140,8 +140,13 @@ fn inspect<T>(f: impl FnOnce() -> T) -> T {
 pub(super) fn await_inspection() {
     // Ordering: Relaxed. If the inspector saw this actor parked, the wake has acquired its store; see the module's words.
     if INSPECTING.load(Ordering::Relaxed) {
-        drop(INSPECTION.lock());
+        await_inspector();
     }
+}
+
+#[cold]
+fn await_inspector() {
+    drop(INSPECTION.lock());
 }
 
 /// The report of a deadlock, if there certainly is one.

@@ -8,6 +8,9 @@
 //! 4. in turn: the deque of actors that have not started, and the ring of actors that yielded
 //! 5. the injector, then the other workers' deques
 //!
+//! An actor that parks while the LIFO slot is filled, or yields while only yielded ones wait, switches to that one directly: the same order,
+//! one switch instead of two. The one that is continued publishes the other's park.
+//!
 //! Every 61 ticks, and after a slice that used up its budget, it first looks at its inbox, timers and the injector.
 //!
 //! # Placement
@@ -115,6 +118,8 @@ pub(crate) struct Worker {
     action: Cell<Action>,
     lifo: Cell<Option<SlotRef>>,
     next: Cell<Option<Pid>>,
+    /// Who handed over to the running actor and waits for its park to be published.
+    predecessor: Cell<Option<SlotRef>>,
     woken: OwnerCell<VecDeque<SlotRef>>,
     yielded: OwnerCell<VecDeque<SlotRef>>,
     /// Length of both rings and the LIFO slot at the last look, for statistics.
@@ -180,6 +185,7 @@ impl Worker {
             action: Cell::new(Action::Park),
             lifo: Cell::new(None),
             next: Cell::new(None),
+            predecessor: Cell::new(None),
             woken: OwnerCell::default(),
             yielded: OwnerCell::default(),
             sticky_len: super::stats::Gauge::default(),
@@ -282,6 +288,7 @@ impl Worker {
         }
     }
 
+    #[inline]
     fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
         let runs = self.lifo_runs.get().saturating_add(1);
@@ -463,22 +470,30 @@ impl Worker {
     // ---- resume and settle --------------------------------------------------------------------------------------------
 
     /// Runs a claimed actor until it parks, yields or ends.
+    #[inline(always)]
     fn execute(&'static self, slot: SlotRef) {
         if slot.home().is_null() && !self.prepare_start(slot) {
             return;
         }
-        self.runs.add(1);
-        self.slice_start.set(0);
-        self.here.running.set(slot);
+        let mut slot = slot;
         loop {
+            self.begin_slice(slot);
             // SAFETY: the actor is claimed, so its context is suspended and ours; it was started on this thread (`prepare_start` just
             // now, or `claim_sticky` by its home). No reference into the worker is held across the switch.
             unsafe { fiber::switch(self.context.as_ptr(), slot.context.as_ptr()) };
+            slot = self.here.actor().expect("an actor switched to the worker"); // not always the one we switched to
             if self.settle(slot) == Park::Parked {
                 break;
             }
         }
         self.here.running.set(ptr::null());
+    }
+
+    #[inline(always)]
+    fn begin_slice(&self, slot: SlotRef) {
+        self.runs.add(1);
+        self.slice_start.set(0);
+        self.here.running.set(slot);
     }
 
     /// Does what the actor switched away for. `Notified`: it goes on at once.
@@ -719,14 +734,96 @@ impl Worker {
         unsafe { fiber::switch(slot.context.as_ptr(), self.context.as_ptr()) };
     }
 
+    /// Parks the running actor. If it has just woken another one, that one runs at once, without a detour over the worker's stack.
     #[inline(always)]
     pub(super) fn park(&self, slot: SlotRef) {
-        self.suspend(slot, Action::Park);
+        match self.take_heir() {
+            Some(heir) => {
+                self.predecessor.set(Some(slot));
+                self.hand_over(slot, heir);
+            }
+            None => self.suspend(slot, Action::Park),
+        }
+        self.settle_predecessor();
+    }
+
+    /// Puts the running actor behind the others. If only actors that yielded wait, the first of them runs at once.
+    #[inline(always)]
+    pub(super) fn yield_now(&self, slot: SlotRef) {
+        match self.take_yielded_heir() {
+            Some(heir) => {
+                // SAFETY: the owner's thread.
+                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+                self.hand_over(slot, heir);
+            }
+            None => self.suspend(slot, Action::Yield),
+        }
+        self.settle_predecessor();
+    }
+
+    /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
+    #[inline(always)]
+    fn take_heir(&self) -> Option<SlotRef> {
+        if !self.counts_as_plain_tick() {
+            return None;
+        }
+        self.take_lifo()
     }
 
     #[inline(always)]
-    pub(super) fn yield_now(&self, slot: SlotRef) {
-        self.suspend(slot, Action::Yield);
+    fn take_yielded_heir(&self) -> Option<SlotRef> {
+        // SAFETY: the owner's thread; the closure only looks.
+        let only_yielded = unsafe { self.woken.with(|woken| woken.is_empty()) } && self.deque.is_empty();
+        if !only_yielded || self.has_lifo() || !self.counts_as_plain_tick() {
+            return None;
+        }
+        self.take_yielded()
+    }
+
+    #[inline(always)]
+    fn has_lifo(&self) -> bool {
+        let lifo = self.lifo.take();
+        self.lifo.set(lifo);
+        lifo.is_some()
+    }
+
+    /// Counts a tick; false if the worker itself must look around now.
+    #[inline(always)]
+    fn counts_as_plain_tick(&self) -> bool {
+        let ticks = self.ticks.get() + 1;
+        let plain = ticks < POLL_INTERVAL && self.next.get().is_none();
+        if plain {
+            self.ticks.set(ticks);
+        }
+        plain
+    }
+
+    /// Switches from the running actor to a claimed one.
+    #[inline(always)]
+    fn hand_over(&self, slot: SlotRef, heir: SlotRef) {
+        self.begin_slice(heir);
+        // SAFETY: the heir is claimed and suspended, on this thread, which is its home. Our own context is continued by whoever claims
+        // us later, on this thread.
+        unsafe { fiber::switch(slot.context.as_ptr(), heir.context.as_ptr()) };
+    }
+
+    /// What every actor does when it is continued: publishes that its predecessor, which handed over to it, is parked. Only now are the
+    /// predecessor's registers saved.
+    #[inline(always)]
+    fn settle_predecessor(&self) {
+        let Some(slot) = self.predecessor.take() else { return };
+        self.counters.parks.add(1);
+        // Invariant: after `Parked` the actor may be woken, end and be gone; nothing below touches it.
+        if slot.state.park() == Park::Notified {
+            self.requeue(slot);
+        }
+    }
+
+    /// Puts an actor that is `Running` behind the others.
+    #[inline(never)]
+    fn requeue(&self, slot: SlotRef) {
+        // SAFETY: the owner's thread.
+        unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
     }
 
     pub(super) fn finish(&self, slot: SlotRef, outcome: Outcome) -> ! {
@@ -876,10 +973,12 @@ fn pop_and_look_ahead(ring: &mut VecDeque<SlotRef>) -> Option<SlotRef> {
 unsafe extern "C" fn enter(argument: *mut ()) -> ! {
     // SAFETY: `prepare_start` passed the slot.
     let slot: SlotRef = unsafe { &*argument.cast::<Slot>() };
+    let worker = home_of(slot);
+    worker.settle_predecessor();
     let job = slot.job();
     // SAFETY: the job lives until `run` frees it; this is its actor's stack.
     let outcome = unsafe { ((*job).run)(job, slot) };
-    home_of(slot).finish(slot, outcome)
+    worker.finish(slot, outcome)
 }
 
 /// The worker of a started actor.

@@ -42,6 +42,7 @@ fn look_up(here: &'static Here) {
 }
 
 /// Lets the others go first. On a plain thread it yields the thread; while unwinding it does nothing.
+#[inline(always)]
 pub(crate) fn yield_now() {
     let Some(slot) = current::actor() else {
         std::thread::yield_now();

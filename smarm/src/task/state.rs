@@ -18,8 +18,8 @@
 //!
 //! # Invariants
 //!
-//! 1. `Parked` is published after the registers were saved, from the worker's own stack; whoever publishes it touches the task
-//!    no more. So nobody can resume a context that is still being saved.
+//! 1. `Parked` is published after the registers were saved, from another stack: the worker's, or that of the actor to which the
+//!    parking one handed over; whoever publishes it touches the task no more. So nobody can resume a context that is still being saved.
 //! 2. Every wake is a read-modify-write, also one that changes nothing: a plain load could be ordered before the waker's own
 //!    publication ("there is mail"), and the task, reading that publication in its turn, could miss it. Both sides
 //!    modify this word, so one comes second and sees what the first published.
@@ -208,11 +208,24 @@ impl StateWord {
         }
     }
 
-    /// Publishes that the running task is parked, unless it was notified. From the worker's stack, after the context was saved.
+    /// Publishes that the running task is parked, unless it was notified. From another stack, after the context was saved.
     #[inline]
     pub(crate) fn park(&self) -> Park {
         // Ordering: Relaxed. A guess for the compare-and-swap.
-        let mut word = self.0.load(Ordering::Relaxed);
+        let word = self.0.load(Ordering::Relaxed);
+        let parked = word & !STATE_MASK | PARKED;
+        // Ordering: AcqRel, as in `park_marked`; most often nothing came between.
+        if word & STATE_MASK == RUNNING
+            && self.0.compare_exchange(word, parked, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        {
+            return Park::Parked;
+        }
+        self.park_marked(word)
+    }
+
+    /// Parks a task that may have been notified or killed meanwhile; `word` is what it looked like last.
+    #[cold]
+    fn park_marked(&self, mut word: u64) -> Park {
         loop {
             let (state, parked) = if word & STATE_MASK == NOTIFIED { (RUNNING, Park::Notified) } else { (PARKED, Park::Parked) };
             debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running task parks");
@@ -229,8 +242,12 @@ impl StateWord {
     #[inline]
     pub(crate) fn take_permit(&self) -> bool {
         // Ordering: Relaxed. A permit that is missed here is seen by `park`.
-        let word = self.0.load(Ordering::Relaxed);
-        word & STATE_MASK == NOTIFIED && self.park() == Park::Notified
+        self.0.load(Ordering::Relaxed) & STATE_MASK == NOTIFIED && self.consume_permit()
+    }
+
+    #[cold]
+    fn consume_permit(&self) -> bool {
+        self.park() == Park::Notified
     }
 
     /// A parked thread that gives up waiting. False if it was unparked first.
