@@ -151,8 +151,9 @@ impl Pool {
                 Counter { number, idle: idle_sender.clone(), jobs: inbox, reports: reports.clone() };
             jobs.push(job_sender);
             // An actor stays for life on the worker that starts it. Counters wait until the walker has work, so left to
-            // themselves they could all start, and stay, on this worker: `spread` deals them out over all of them.
-            let builder = Builder::new().name(format!("counter {number}")).spread();
+            // themselves they could all start, and stay, on this worker: `spread` deals all but the first out over the others.
+            let builder = Builder::new().name(format!("counter {number}"));
+            let builder = if number == 0 { builder } else { builder.spread() };
             counters.push(builder.spawn(move || counter.run())?);
         }
         let walker = Walker { folders: Vec::new(), idle, jobs, reports };

@@ -35,7 +35,9 @@ where
 {
     match Builder::new().spawn(f) {
         Ok(handle) => handle,
-        Err(error) => panic!("cannot start another actor: {error} (`Builder::spawn` returns this as an error)"),
+        Err(error) => {
+            panic!("cannot start another actor: {error} (`Builder::spawn` returns this as an error)")
+        }
     }
 }
 
@@ -127,7 +129,10 @@ fn stack_class(bytes: usize) -> io::Result<StackClass> {
 
 /// Hands a prepared actor to the host.
 #[track_caller]
-pub(super) fn launch<F: FnOnce() -> T, T>(prepared: Prepared<F, T>, spread: bool) -> io::Result<JoinHandle<T>> {
+pub(super) fn launch<F: FnOnce() -> T, T>(
+    prepared: Prepared<F, T>,
+    spread: bool,
+) -> io::Result<JoinHandle<T>> {
     let pid = task::spawn(prepared.job(), spread)?;
     Ok(prepared.launched(pid))
 }

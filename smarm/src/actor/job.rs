@@ -26,10 +26,10 @@ use super::scope::ScopeData;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::stack::StackClass;
-use crate::task::current;
 use crate::task::park;
-use crate::task::slot::{Job, Outcome, SlotRef};
+use crate::task::slot::{Job, SlotRef};
 use crate::task::wait::WaitObject;
+use crate::task::{self, current};
 
 const NOBODY: u64 = 0;
 const DONE: u64 = u64::MAX;
@@ -135,14 +135,14 @@ impl<F, T> Drop for Prepared<F, T> {
 /// # Safety
 ///
 /// `job` is the head of a `Block<F, T>` whose closure has not run; called once, on the actor's stack.
-unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Outcome {
+unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) {
     let block = job.cast::<Block<F, T>>();
     // SAFETY: the block lives until the swap below.
     let payload = unsafe { (*block).payload.get() };
     // SAFETY: the payload is the closure, and is moved out once.
     let closure = unsafe { ManuallyDrop::take(&mut (*payload).closure) };
     let result = exit::run_to_end(slot, closure);
-    let outcome = exit::outcome_of(&result);
+    task::count_exit(slot, exit::outcome_of(&result));
     // SAFETY: the payload is nothing now, and ours until the swap.
     unsafe { (*payload).result = ManuallyDrop::new(result) };
     // SAFETY: as above; the header's scope is ours until the swap.
@@ -155,7 +155,6 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Outcome {
     if let Some(scope) = scope {
         scope.child_ended();
     }
-    outcome
 }
 
 /// Tells the joiner, or cleans up in its place.
@@ -177,7 +176,9 @@ unsafe fn end(header: *mut Header, scope: Option<&ScopeData>) {
             }
         }),
         joiner => {
-            Pid::from_bits(joiner).map(park::unpark);
+            if let Some(a) = Pid::from_bits(joiner) {
+                park::unpark(a)
+            }
         }
     }
 }

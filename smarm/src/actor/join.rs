@@ -7,11 +7,11 @@ use core::ptr::NonNull;
 use super::job::{self, Header};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
-use crate::task::{self, current};
 use crate::task::park;
 use crate::task::preempt::checkpoint;
 use crate::task::slot::{SlotRef, slot_of};
 use crate::task::wait::WaitKind;
+use crate::task::{self, current};
 
 /// The right to wait for an actor and to have its result; what [`spawn`](crate::spawn) returns.
 ///
@@ -77,8 +77,10 @@ impl<T> JoinHandle<T> {
                 return Err(ExitReason::Unwinding);
             }
             park::deliver_kill(slot);
-            if slot.state.is_killed() {
-                on_kill.take().map(|on_kill| on_kill());
+            if slot.state.is_killed()
+                && let Some(on_kill) = on_kill.take()
+            {
+                on_kill();
             }
             let me = slot.pid();
             if header.register(me) {

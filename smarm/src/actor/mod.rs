@@ -2,8 +2,8 @@
 
 mod builder;
 mod exit;
-mod join;
 mod job;
+mod join;
 mod scope;
 
 pub use builder::{Builder, spawn};

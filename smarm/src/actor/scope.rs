@@ -133,7 +133,10 @@ where
 {
     let parent = current::waiter();
     if park::is_unwinding(parent) {
-        eprintln!("smarm: `scope` was entered by {} while it unwinds, where it could not wait for its actors", parent.pid());
+        eprintln!(
+            "smarm: `scope` was entered by {} while it unwinds, where it could not wait for its actors",
+            parent.pid()
+        );
         std::process::abort();
     }
     let scope = Scope { data: Arc::new(ScopeData::new(parent)), scope: PhantomData, env: PhantomData };
@@ -175,7 +178,9 @@ impl<'scope> Scope<'scope, '_> {
     {
         match self.spawn_with(Builder::new(), f) {
             Ok(handle) => handle,
-            Err(error) => panic!("cannot start another actor: {error} (`Scope::spawn_with` returns this as an error)"),
+            Err(error) => {
+                panic!("cannot start another actor: {error} (`Scope::spawn_with` returns this as an error)")
+            }
         }
     }
 
@@ -189,7 +194,11 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// As [`Builder::spawn`].
     #[track_caller]
-    pub fn spawn_with<F, T>(&'scope self, builder: Builder, f: F) -> std::io::Result<ScopedJoinHandle<'scope, T>>
+    pub fn spawn_with<F, T>(
+        &'scope self,
+        builder: Builder,
+        f: F,
+    ) -> std::io::Result<ScopedJoinHandle<'scope, T>>
     where
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
@@ -246,7 +255,10 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// As [`JoinHandle::join`].
     pub fn join(mut self) -> Result<T, ExitReason> {
-        self.handle.take().expect("a handle is joined once").join()
+        match self.handle.take() {
+            Some(handle) => handle.join(),
+            None => unreachable!("`join` takes the handle, so it is called once"),
+        }
     }
 
     /// The name of the actor.

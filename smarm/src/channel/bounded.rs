@@ -16,7 +16,9 @@ use core::ptr::NonNull;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::error::{Cause, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use super::error::{
+    Cause, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
 use crate::pid::Pid;
 use crate::task::current;
 use crate::task::park::{self, Wake};
@@ -153,7 +155,9 @@ impl<T> Bounded<T> {
         let offer = self.offer(&mut self.lock(), message);
         match offer {
             Offer::Accepted(receiver) => {
-                receiver.map(park::unpark);
+                if let Some(_receiver) = receiver {
+                    park::unpark(_receiver)
+                }
                 Ok(())
             }
             Offer::Full(message) => Err(TrySendError::Full(message)),
@@ -201,7 +205,9 @@ impl<T> Bounded<T> {
                 }
                 Offer::Accepted(receiver) => {
                     drop(state);
-                    receiver.map(park::unpark);
+                    if let Some(_receiver) = receiver {
+                        park::unpark(_receiver)
+                    }
                     return Ok(());
                 }
                 Offer::Disconnected(message) => return Err(SendTimeoutError::Disconnected(message)),
@@ -247,7 +253,11 @@ impl<T> Bounded<T> {
                 park::deliver_kill(waiter.slot);
                 unreachable!("a kill that is due is delivered");
             }
-            return Err(if gone { SendTimeoutError::Disconnected(message) } else { SendTimeoutError::Timeout(message) });
+            return Err(if gone {
+                SendTimeoutError::Disconnected(message)
+            } else {
+                SendTimeoutError::Timeout(message)
+            });
         }
     }
 
@@ -262,7 +272,9 @@ impl<T> Bounded<T> {
             state.senders -= 1;
             if state.senders == 0 { state.wake_receiver() } else { None }
         };
-        receiver.map(park::unpark);
+        if let Some(_receiver) = receiver {
+            park::unpark(_receiver)
+        }
     }
 
     // ---- the receiver -------------------------------------------------------------------------------------------------
@@ -274,7 +286,9 @@ impl<T> Bounded<T> {
         drop(state);
         match taken {
             Some((message, sender)) => {
-                sender.map(park::unpark);
+                if let Some(_sender) = sender {
+                    park::unpark(_sender)
+                }
                 Ok(message)
             }
             None if disconnected => Err(TryRecvError::Disconnected),
@@ -312,7 +326,9 @@ impl<T> Bounded<T> {
             let waiter = state.receiver.take();
             if let Some((message, sender)) = state.take() {
                 drop(state);
-                sender.map(park::unpark);
+                if let Some(_sender) = sender {
+                    park::unpark(_sender)
+                }
                 return Ok(message);
             }
             // Nobody commits any more: that happens under the lock.

@@ -28,8 +28,8 @@
 //! ```
 
 mod bounded;
-mod error;
 mod ends;
+mod error;
 pub mod oneshot;
 mod unbounded;
 

@@ -93,7 +93,9 @@ impl<T> Sender<T> {
                 Err(SendError::disconnected(unsafe { (*shared.message.get()).assume_init_read() }))
             }
             receiver => {
-                Pid::from_bits(receiver).map(park::unpark);
+                if let Some(a) = Pid::from_bits(receiver) {
+                    park::unpark(a)
+                }
                 Ok(())
             }
         }
@@ -116,7 +118,9 @@ impl<T> Drop for Sender<T> {
         match self.shared.state.swap(SENDER_GONE, Ordering::AcqRel) {
             EMPTY | CLOSED => {}
             receiver => {
-                Pid::from_bits(receiver).map(park::unpark);
+                if let Some(a) = Pid::from_bits(receiver) {
+                    park::unpark(a)
+                }
             }
         }
     }

@@ -178,7 +178,8 @@ impl<T> Unbounded<T> {
     fn link_first(&self) {
         let block = Block::new();
         // Ordering: AcqRel; Release publishes the block.
-        let linked = self.tail.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed);
+        let linked =
+            self.tail.block.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed);
         match linked {
             // Ordering: Release; pairs with the Acquire in `pop`.
             Ok(_) => self.first.store(block, Ordering::Release),
@@ -353,8 +354,11 @@ impl<T> Unbounded<T> {
         // SAFETY: the caller is the receiver.
         let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
         // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.
-        let parked =
-            self.tail.word.compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let parked = self
+            .tail
+            .word
+            .compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
         // Ordering: Acquire; as above.
         if !parked || self.senders.load(Ordering::Acquire) == 0 {
             self.unmark();

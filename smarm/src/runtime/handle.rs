@@ -100,7 +100,8 @@ pub fn handle() -> RuntimeHandle {
     let slot = current::waiter();
     // SAFETY: `enter` keeps the runtime alive while it is entered.
     let entered = unsafe { slot.entered.get().cast::<Shared>().as_ref() };
-    let shared = entered.map(Shared::this).or_else(|| current::actor().map(|slot| worker::shared_of(slot).this()));
+    let shared =
+        entered.map(Shared::this).or_else(|| current::actor().map(|slot| worker::shared_of(slot).this()));
     RuntimeHandle::new(shared.expect(
         "`smarm::handle` was called on a thread that is no actor: call it inside `smarm::run`, or use `Runtime::handle`",
     ))

@@ -165,7 +165,10 @@ impl Runtime {
     {
         match self.try_run(f) {
             Ok(value) => value,
-            Err(reason) => panic_or_resume(&reason),
+            Err(reason) => {
+                park::deliver_kill(current::waiter()); // the caller was killed, and passed that on
+                panic_or_resume(&reason)
+            }
         }
     }
 
@@ -187,11 +190,17 @@ impl Runtime {
     {
         // Ordering: AcqRel. One run after the other.
         let running = self.running.swap(true, Ordering::AcqRel);
-        assert!(!running, "this runtime already runs a root: wait for that `run` to return, or use `spawn` or another runtime");
+        assert!(
+            !running,
+            "this runtime already runs a root: wait for that `run` to return, or use `spawn` or another runtime"
+        );
         let _running = Running(&self.running);
         let caller = current::waiter();
         if park::is_unwinding(caller) {
-            eprintln!("smarm: `run` was called by actor {} while it unwinds, where it cannot wait", caller.pid());
+            eprintln!(
+                "smarm: `run` was called by actor {} while it unwinds, where it cannot wait",
+                caller.pid()
+            );
             std::process::abort();
         }
         self.shared.begin_run();
@@ -205,7 +214,8 @@ impl Runtime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let prepared = Prepared::new(f, handle::options(Some("root"), Some(self.shared.settings.root_stack_class)));
+        let prepared =
+            Prepared::new(f, handle::options(Some("root"), Some(self.shared.settings.root_stack_class)));
         match handle::launch(&self.shared, prepared) {
             Ok(root) => root,
             Err(error) => panic!("cannot start the root actor: {error}"),
@@ -254,7 +264,10 @@ impl Runtime {
         }
         self.shared.forget_end();
         if self.shared.live() > 0 {
-            eprintln!("smarm: the shutdown timeout is over, and these actors are left:\n{}", quiet::survivors(self.shared.id));
+            eprintln!(
+                "smarm: the shutdown timeout is over, and these actors are left:\n{}",
+                quiet::survivors(self.shared.id)
+            );
         }
     }
 
@@ -300,7 +313,6 @@ impl Drop for Runtime {
                 panic::resume_unwind(payload);
             }
         }
-        self.shared.workers().iter().for_each(|worker| worker.release());
     }
 }
 

@@ -11,7 +11,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::Schedule;
-use crate::task::slot::{self, Job, SlotRef};
+use crate::task::slot::{self, Job, Outcome, SlotRef};
 
 /// The one host; see `crate::Host`.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ impl Schedule for Host {
     #[inline]
     fn yield_now(slot: SlotRef) {
         worker::home_of(slot).yield_now(slot);
+    }
+
+    fn count_exit(slot: SlotRef, outcome: Outcome) {
+        worker::home_of(slot).counters.count_exit(outcome);
     }
 
     fn arm(slot: SlotRef, deadline_ns: u64) -> TimerKey {

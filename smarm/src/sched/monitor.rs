@@ -37,7 +37,11 @@ impl Monitor {
                 idle_ticks = 0;
             }
             let now_ns = clock::now_ns();
-            shared.workers().iter().filter(|worker| !worker.sleep.is_asleep()).for_each(|worker| worker.share_old(now_ns));
+            shared
+                .workers()
+                .iter()
+                .filter(|worker| !worker.sleep.is_asleep())
+                .for_each(|worker| worker.share_old(now_ns));
         }
     }
 

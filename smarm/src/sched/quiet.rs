@@ -233,7 +233,9 @@ pub(crate) fn survivors(runtime: u32) -> String {
             Seen::Free => None,
             _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
-            Seen::Queued | Seen::Running => Some(format!("actor {} does not come to a safe point", slot.pid())),
+            Seen::Queued | Seen::Running => {
+                Some(format!("actor {} does not come to a safe point", slot.pid()))
+            }
         };
         listed(actors.filter_map(line).collect())
     })

@@ -186,13 +186,12 @@ impl Shared {
 
     // ---- the end ------------------------------------------------------------------------------------------------------
 
-    /// Actors that were spawned and have not ended.
+    /// Actors that were spawned and are not buried.
     ///
-    /// Exits are read first: both sums only grow, so if they are equal, nobody was alive between the two readings.
+    /// Burials are read first: both sums only grow, so if they are equal, nobody was alive between the two readings.
     pub(crate) fn live(&self) -> u64 {
-        let exited = self.exits().total();
-        let spawned = self.spawned();
-        spawned.saturating_sub(exited)
+        let buried: u64 = self.workers().iter().map(|worker| worker.counters.buried.get()).sum();
+        self.spawned().saturating_sub(buried)
     }
 
     fn exits(&self) -> ExitCounts {
@@ -259,18 +258,26 @@ impl Shared {
     pub(crate) fn stats(&self) -> RuntimeStats {
         let exited = self.exits();
         let sum = |of: fn(&Worker) -> u64| self.workers().iter().map(|worker| of(worker)).sum::<u64>();
-        let spawned = self.spawned();
+        let (live, spawned) = (self.live(), self.spawned());
         // Queues may hold entries of actors that were started by a join and have ended.
         let queued = self.injector.len() as u64 + sum(|worker| worker.queue_len() as u64);
         RuntimeStats {
-            run_queue_len: queued.min(spawned.saturating_sub(exited.total())) as usize,
+            run_queue_len: queued.min(live) as usize,
             scheduler_count: self.workers().len(),
             sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
             spawned,
             exited,
+            live,
             steals: sum(|worker| worker.counters.steals.get()),
             parks: sum(|worker| worker.counters.parks.get()),
             wakes: sum(|worker| worker.counters.wakes.get()),
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The threads of the workers hold shares until they are done with their blocks.
+        self.workers().iter().for_each(|worker| worker.release());
     }
 }

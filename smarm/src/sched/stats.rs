@@ -53,6 +53,8 @@ pub(crate) struct Counters {
     pub(crate) panicked: Counter,
     pub(crate) killed: Counter,
     pub(crate) error: Counter,
+    /// Actors of which nothing is left. Behind the counts by reason, which come before anybody is told of the end.
+    pub(crate) buried: Counter,
     pub(crate) steals: Counter,
     pub(crate) parks: Counter,
     pub(crate) wakes: Counter,
@@ -73,7 +75,7 @@ impl Counters {
     /// Back to zero, when no thread uses them.
     pub(crate) fn reset(&self) {
         let all = [&self.spawned, &self.normal, &self.panicked, &self.killed];
-        let more = [&self.error, &self.steals, &self.parks, &self.wakes];
+        let more = [&self.error, &self.buried, &self.steals, &self.parks, &self.wakes];
         all.into_iter().chain(more).for_each(Counter::reset);
     }
 
@@ -138,6 +140,7 @@ pub struct RuntimeStats {
     pub(crate) sleeping_count: usize,
     pub(crate) spawned: u64,
     pub(crate) exited: ExitCounts,
+    pub(crate) live: u64,
     pub(crate) steals: u64,
     pub(crate) parks: u64,
     pub(crate) wakes: u64,
@@ -174,16 +177,16 @@ impl RuntimeStats {
         self.spawned
     }
 
-    /// Actors that ended since the runtime began, by reason.
+    /// Actors that ended since the runtime began, by reason. Counted before joiners are told.
     #[must_use]
     pub fn exited(&self) -> ExitCounts {
         self.exited
     }
 
-    /// Actors that are alive: spawned and not ended.
+    /// Actors that are alive: spawned, and not ended to the last instruction. A moment behind [`exited`](Self::exited).
     #[must_use]
     pub fn live(&self) -> u64 {
-        self.spawned.saturating_sub(self.exited.total())
+        self.live
     }
 
     /// Actors that a worker took from another one before they had started.

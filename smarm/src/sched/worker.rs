@@ -45,7 +45,7 @@ use crate::sys::stack::{self, Stack, StackClass};
 use crate::sys::{arch, clock};
 use crate::task::current::{self, Here};
 use crate::task::park;
-use crate::task::slot::{self, Outcome, Slot, SlotRef};
+use crate::task::slot::{self, Slot, SlotRef};
 use crate::task::state::{Claim, Park};
 
 /// How many actors run between two looks at inbox, timers and injector. Prime, as in Go and tokio, so that it does not beat with
@@ -53,6 +53,8 @@ use crate::task::state::{Claim, Park};
 const POLL_INTERVAL: u32 = 61;
 /// How long an unstarted actor waits here before other workers may have it.
 pub(crate) const SHARE_AFTER_NS: u64 = 50_000;
+/// The same for an actor that was spread: it was to start there, so others take it only from a worker that does not come to it.
+const SHARE_SPREAD_AFTER_NS: u64 = 10_000_000;
 /// How many unstarted actors make a burst, which is shared at once.
 const BURST: usize = 8;
 /// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
@@ -73,7 +75,7 @@ const CACHE: usize = 64;
 enum Action {
     Park,
     Yield,
-    Finish(Outcome),
+    Finish,
 }
 
 /// A field that the worker's own thread alone uses.
@@ -149,18 +151,6 @@ unsafe impl Send for Worker {}
 /// Worker blocks that no runtime uses.
 static FREE: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
 
-thread_local! {
-    /// The worker of this thread. Constant for the thread's life, so that even an address kept across a switch is right.
-    static LOCAL: Cell<*const Worker> = const { Cell::new(ptr::null()) };
-}
-
-/// The worker of this thread, if it is one.
-#[inline]
-pub(super) fn local() -> Option<&'static Worker> {
-    // SAFETY: null or a worker block, which is never freed.
-    unsafe { LOCAL.get().as_ref() }
-}
-
 impl Worker {
     /// A block for a new runtime.
     pub(crate) fn acquire() -> std::io::Result<&'static Self> {
@@ -223,7 +213,6 @@ impl Worker {
 
     /// Runs actors until the runtime stops. The body of the worker's thread.
     pub(crate) fn run(&'static self) {
-        LOCAL.set(self);
         self.here.runtime.set(self.shared().id);
         current::enter_worker(&self.here);
         precise_sleep();
@@ -236,6 +225,7 @@ impl Worker {
         }
         self.flush_caches(0);
         self.shared().dismiss(); // whoever sleeps may leave too
+        current::leave_worker();
     }
 
     /// Whether the runtime has ended. Its end notifies all workers after it has made this true.
@@ -259,7 +249,10 @@ impl Worker {
     }
 
     fn find_local(&'static self) -> Option<SlotRef> {
-        self.take_next().or_else(|| self.take_lifo()).or_else(|| self.take_woken()).or_else(|| self.take_waiting())
+        self.take_next()
+            .or_else(|| self.take_lifo())
+            .or_else(|| self.take_woken())
+            .or_else(|| self.take_waiting())
     }
 
     /// What a join asked for.
@@ -303,7 +296,9 @@ impl Worker {
 
     fn others_wait(&self) -> bool {
         // SAFETY: the owner's thread; the closures only look.
-        let sticky = unsafe { !self.woken.with(|woken| woken.is_empty()) || !self.yielded.with(|ring| ring.is_empty()) };
+        let sticky = unsafe {
+            !self.woken.with(|woken| woken.is_empty()) || !self.yielded.with(|ring| ring.is_empty())
+        };
         sticky || !self.deque.is_empty()
     }
 
@@ -328,8 +323,11 @@ impl Worker {
     fn take_waiting(&'static self) -> Option<SlotRef> {
         self.lifo_runs.set(0);
         let yielded_first = self.yielded_turn.replace(!self.yielded_turn.get());
-        let found =
-            if yielded_first { self.take_yielded() } else { self.take_unstarted().or_else(|| self.take_yielded()) };
+        let found = if yielded_first {
+            self.take_yielded()
+        } else {
+            self.take_unstarted().or_else(|| self.take_yielded())
+        };
         found.or_else(|| self.take_unstarted()).or_else(|| {
             // SAFETY: the owner's thread.
             let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
@@ -364,7 +362,7 @@ impl Worker {
     fn works_from_oldest(&self, length: usize) -> bool {
         let turn = self.unstarted_turn.get().wrapping_add(1);
         self.unstarted_turn.set(turn);
-        length < DEPTH_FIRST_LENGTH || turn % OLDEST_TURN == 0
+        length < DEPTH_FIRST_LENGTH || turn.is_multiple_of(OLDEST_TURN)
     }
 
     fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
@@ -392,16 +390,20 @@ impl Worker {
 
     /// Something has waited for long: a sleeping worker may have it.
     pub(super) fn share_old(&self, now_ns: u64) {
-        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
-        if self.shared().sleepers() > 0 && self.oldest_movable_ns().is_some_and(is_old) {
+        if self.shared().sleepers() > 0 && self.may_give(now_ns) {
             self.shared().wake_one();
         }
     }
 
-    /// Since when the longest-waiting actor that may move has been waiting here.
-    fn oldest_movable_ns(&self) -> Option<u64> {
-        let spread = if self.spread.len() > 0 { self.spread.oldest_ns() } else { None };
-        self.deque.oldest_ns().into_iter().chain(spread).min()
+    /// Whether somebody has waited here for so long that another worker may start it.
+    fn may_give(&self, now_ns: u64) -> bool {
+        self.deque.oldest_ns().is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS))
+            || self.may_give_spread(now_ns)
+    }
+
+    fn may_give_spread(&self, now_ns: u64) -> bool {
+        let oldest_ns = if self.spread.len() > 0 { self.spread.oldest_ns() } else { None };
+        oldest_ns.is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_SPREAD_AFTER_NS))
     }
 
     /// From the injector, then from the other workers.
@@ -424,7 +426,7 @@ impl Worker {
     /// Takes the older half of what a worker may give, and claims the first of it.
     fn steal_from(&'static self, victim: &Worker) -> Option<SlotRef> {
         let now_ns = self.refresh_now();
-        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
+        let is_old = |pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS);
         let most = victim.deque.len().div_ceil(2).min(STEAL_BATCH);
         let mut taken = 0;
         while taken < most {
@@ -435,7 +437,7 @@ impl Worker {
             }
             taken += 1;
         }
-        if victim.spread.len() > 0 && victim.spread.oldest_ns().is_some_and(is_old) {
+        if victim.may_give_spread(now_ns) {
             victim.spread.take_share(2, |entry| {
                 taken += 1;
                 self.push_entry(entry);
@@ -508,7 +510,7 @@ impl Worker {
                 // SAFETY: the owner's thread.
                 unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
             }
-            Action::Finish(outcome) => self.bury(slot, outcome),
+            Action::Finish => self.bury(slot),
         }
         Park::Parked
     }
@@ -521,7 +523,8 @@ impl Worker {
                 slot.stack_index.set(stack.index());
                 slot.set_home(ptr::from_ref(self).cast());
                 // SAFETY: the stack was just taken, so there are no frames on it, and it is the actor's until it ends.
-                slot.context.set(unsafe { Context::new(&stack, enter, ptr::from_ref(slot).cast_mut().cast()) });
+                slot.context
+                    .set(unsafe { Context::new(&stack, enter, ptr::from_ref(slot).cast_mut().cast()) });
                 true
             }
             Err(error) => {
@@ -552,7 +555,7 @@ impl Worker {
     }
 
     /// Takes back slot and stack of an actor that has ended.
-    fn bury(&self, slot: SlotRef, outcome: Outcome) {
+    fn bury(&self, slot: SlotRef) {
         // SAFETY: the actor ran on it, has switched away for good, and is buried once.
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
@@ -563,7 +566,7 @@ impl Worker {
             self.flush_caches(CACHE);
         }
         // Last: when the counts say that nobody is left, nothing of the actor is in use.
-        self.counters.count_exit(outcome);
+        self.counters.buried.add(1);
     }
 
     /// Puts a slot into the cache, unless its generations are used up: then it is retired. How many slots are cached.
@@ -589,7 +592,12 @@ impl Worker {
         }
         self.reservations.set(self.reservations.get() + 1);
         // SAFETY: the owner's thread.
-        unsafe { self.stacks.with(|stacks| { stacks.push(index); stacks.len() }) }
+        unsafe {
+            self.stacks.with(|stacks| {
+                stacks.push(index);
+                stacks.len()
+            })
+        }
     }
 
     /// Gives back what is cached beyond `keep` of each.
@@ -599,7 +607,8 @@ impl Worker {
         unsafe {
             self.slots.with(|slots| slot::give_back(slots.drain(keep.min(slots.len())..)));
             // The oldest ones: the newest are the warmest.
-            self.stacks.with(|stacks| stack::give_back(class, stacks.drain(..stacks.len().saturating_sub(keep))));
+            self.stacks
+                .with(|stacks| stack::give_back(class, stacks.drain(..stacks.len().saturating_sub(keep))));
         }
         let surplus = self.reservations.get().saturating_sub(keep as u32);
         if surplus > 0 {
@@ -675,14 +684,13 @@ impl Worker {
     fn sees_work(&self) -> bool {
         let shared = self.shared();
         let now_ns = self.now_ns.get();
-        let is_old = |pushed_ns: u64| now_ns.saturating_sub(pushed_ns) >= SHARE_AFTER_NS;
         self.may_leave()
             || !self.inbox.is_empty()
             || self.sticky_queue_len() > 0
             || !self.deque.is_empty()
             || !shared.injector.is_surely_empty()
             || !self.spread.is_surely_empty()
-            || shared.workers().iter().any(|worker| worker.oldest_movable_ns().is_some_and(is_old))
+            || shared.workers().iter().any(|worker| worker.may_give(now_ns))
     }
 
     fn sleep_until_work(&'static self) {
@@ -826,8 +834,8 @@ impl Worker {
         unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
     }
 
-    pub(super) fn finish(&self, slot: SlotRef, outcome: Outcome) -> ! {
-        self.suspend(slot, Action::Finish(outcome));
+    fn finish(&self, slot: SlotRef) -> ! {
+        self.suspend(slot, Action::Finish);
         unreachable!("nobody resumes an actor that has ended")
     }
 
@@ -838,7 +846,7 @@ impl Worker {
     /// A wake of one of this worker's actors.
     #[inline]
     pub(super) fn wake(&self, slot: SlotRef) {
-        if !local().is_some_and(|local| ptr::eq(local, self)) {
+        if !current::here().is_some_and(|here| ptr::eq(here, &raw const self.here)) {
             self.inbox.push(slot.index(), &slot.next);
             return self.notify();
         }
@@ -882,7 +890,10 @@ impl Worker {
         };
         slot.map_err(|slot::NoSlot| {
             stack::unreserve(class, 1);
-            std::io::Error::new(std::io::ErrorKind::OutOfMemory, "no memory for another actor's control block")
+            std::io::Error::new(
+                std::io::ErrorKind::OutOfMemory,
+                "no memory for another actor's control block",
+            )
         })
     }
 
@@ -977,8 +988,12 @@ unsafe extern "C" fn enter(argument: *mut ()) -> ! {
     worker.settle_predecessor();
     let job = slot.job();
     // SAFETY: the job lives until `run` frees it; this is its actor's stack.
-    let outcome = unsafe { ((*job).run)(job, slot) };
-    worker.finish(slot, outcome)
+    unsafe { ((*job).run)(job, slot) };
+    worker.finish(slot)
+}
+
+fn is_older(pushed_ns: u64, now_ns: u64, age_ns: u64) -> bool {
+    now_ns.saturating_sub(pushed_ns) >= age_ns
 }
 
 /// The worker of a started actor.

@@ -32,8 +32,9 @@ impl Epoll {
         // Edge-triggered: each write is one event, and the counter need never be read back.
         let mut event = libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: WAKE_TOKEN };
         // SAFETY: both descriptors are open, and the event lives through the call.
-        let added =
-            unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, wake.as_raw_fd(), &raw mut event) };
+        let added = unsafe {
+            libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, wake.as_raw_fd(), &raw mut event)
+        };
         if added < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { epoll, wake }) }
     }
 
@@ -84,8 +85,9 @@ impl Epoll {
 
     /// The same in whole milliseconds, rounded up so that a deadline is never early.
     fn wait_millis(&self, events: &mut [libc::epoll_event], timeout_ns: Option<u64>) {
-        let millis = timeout_ns
-            .map_or(-1, |nanos| libc::c_int::try_from(nanos.div_ceil(NANOS_PER_MILLI)).unwrap_or(libc::c_int::MAX));
+        let millis = timeout_ns.map_or(-1, |nanos| {
+            libc::c_int::try_from(nanos.div_ceil(NANOS_PER_MILLI)).unwrap_or(libc::c_int::MAX)
+        });
         let length = events.len() as libc::c_int;
         // SAFETY: the array and its length are valid for the call. EINTR counts as an early return.
         unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), length, millis) };

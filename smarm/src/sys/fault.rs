@@ -27,7 +27,8 @@ static PREVIOUS: AtomicPtr<Previous> = AtomicPtr::new(core::ptr::null_mut());
 pub(crate) fn install(describe: Describe) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let previous = Box::new(Previous { segv: action_of(libc::SIGSEGV), bus: action_of(libc::SIGBUS), describe });
+        let previous =
+            Box::new(Previous { segv: action_of(libc::SIGSEGV), bus: action_of(libc::SIGBUS), describe });
         // Ordering: Release; pairs with the Acquire in `handle`. The box lives as long as the process.
         PREVIOUS.store(Box::into_raw(previous), Ordering::Release);
         take_over(libc::SIGSEGV);
@@ -74,7 +75,7 @@ fn report(address: usize, stack_bytes: usize, describe: Describe) -> ! {
         None => line.write_str("an actor").unwrap_or(()),
     }
     // A line that is too long is cut: `write_str` of `Line` cannot fail.
-    write!(line, " overflowed its {} KiB stack\n", stack_bytes >> 10).ok();
+    writeln!(line, " overflowed its {} KiB stack", stack_bytes >> 10).ok();
     // SAFETY: writes initialised bytes to standard error. If that fails there is nobody to tell.
     unsafe { libc::write(libc::STDERR_FILENO, line.bytes.as_ptr().cast(), line.length) };
     // SAFETY: ends the process.
@@ -82,7 +83,12 @@ fn report(address: usize, stack_bytes: usize, describe: Describe) -> ! {
 }
 
 /// Hands the fault to whoever handled it before.
-fn chain(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void, action: &libc::sigaction) {
+fn chain(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+    action: &libc::sigaction,
+) {
     match action.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
             // SAFETY: restores the old action; the fault happens again when this handler returns, and takes it.

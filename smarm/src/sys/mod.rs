@@ -18,4 +18,6 @@ pub(crate) mod stack;
 mod valgrind;
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("smarm runs on Linux only: its stacks, its parkers and its readiness rest on mmap, futex and epoll");
+compile_error!(
+    "smarm runs on Linux only: its stacks, its parkers and its readiness rest on mmap, futex and epoll"
+);

@@ -425,6 +425,10 @@ fn commit(class: StackClass, region: &mut RegionState) -> Result<(), StackError>
     }
     // One by one, leaving the guards as they are: when the kernel's limit is reached, the stacks so far are good.
     for position in 0..count as usize {
+        if !may_add_mappings() {
+            let error = io::Error::from_raw_os_error(libc::ENOMEM);
+            return if position == 0 { Err(refused(error)) } else { Ok(()) };
+        }
         let low = start + position * stride + GUARD_BYTES;
         if let Err(error) = protect(low, stride - GUARD_BYTES, accessible) {
             return if position == 0 { Err(refused(error)) } else { Ok(()) };
@@ -433,6 +437,24 @@ fn commit(class: StackClass, region: &mut RegionState) -> Result<(), StackError>
     }
     Ok(())
 }
+
+/// How many memory mappings stay free for the rest of the process: threads, libraries, the allocator.
+const SPARE_MAPPINGS: usize = 4096;
+
+/// Whether another stack guarded by `mprotect` fits. It counts two mappings; were they used up, the process could start no thread.
+fn may_add_mappings() -> bool {
+    static STACKS: AtomicUsize = AtomicUsize::new(0);
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    let limit = *LIMIT.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+        text.trim().parse().unwrap_or(DEFAULT_MAX_MAPPINGS).saturating_sub(SPARE_MAPPINGS) / 2
+    });
+    // Ordering: Relaxed. A count; two classes that grow at once may exceed the limit by a batch.
+    STACKS.fetch_add(1, Ordering::Relaxed) < limit
+}
+
+/// The kernel's own default.
+const DEFAULT_MAX_MAPPINGS: usize = 65_530;
 
 /// Takes a stack. The caller holds a reservation.
 pub(crate) fn take(class: StackClass) -> Result<Stack, StackError> {
@@ -468,8 +490,11 @@ pub(crate) fn give_back(class: StackClass, indexes: impl Iterator<Item = u32>) {
 
 /// Returns pages of pooled stacks above the watermark to the kernel; for workers with nothing else to do. True if there is more.
 pub(crate) fn trim() -> bool {
-    let classes = (0..CLASS_COUNT as u8).map(StackClass);
-    classes.fold(false, |more, class| trim_class(class) || more)
+    let mut more = false;
+    for class in (0..CLASS_COUNT as u8).map(StackClass) {
+        more |= trim_class(class);
+    }
+    more
 }
 
 fn trim_class(class: StackClass) -> bool {

@@ -14,7 +14,9 @@ use crate::pid::Pid;
 #[must_use]
 #[track_caller]
 pub fn current() -> Pid {
-    try_current().expect("`smarm::current` was called on a thread that is no actor: `smarm::try_current` returns None there")
+    try_current().expect(
+        "`smarm::current` was called on a thread that is no actor: `smarm::try_current` returns None there",
+    )
 }
 
 /// The name of the actor that runs here; `None` on a plain thread. Never parks.

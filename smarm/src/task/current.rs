@@ -43,7 +43,7 @@ impl Here {
 }
 
 thread_local! {
-    /// This thread's worker; null on plain threads. Set once, before the thread's first actor.
+    /// This thread's worker; null on plain threads. Set before the thread's first actor, taken back after its last.
     static HERE: Cell<*const Here> = const { Cell::new(ptr::null()) };
 
     /// The slot by which this plain thread waits.
@@ -53,6 +53,11 @@ thread_local! {
 /// Makes this thread a worker. Before its first actor.
 pub(crate) fn enter_worker(here: &'static Here) {
     HERE.set(here);
+}
+
+/// The thread has run its last actor, and the worker block may soon be another thread's.
+pub(crate) fn leave_worker() {
+    HERE.set(ptr::null());
 }
 
 /// This thread's worker; `None` on plain threads.

@@ -24,14 +24,14 @@ pub(crate) mod slot;
 pub(crate) mod wait;
 
 #[cfg(not(loom))]
-pub(crate) use host::{Schedule, run_next, spawn};
+pub(crate) use host::{Schedule, count_exit, run_next, spawn};
 
 #[cfg(not(loom))]
 mod host {
     use std::io;
 
     use super::current;
-    use super::slot::{Job, SlotRef};
+    use super::slot::{Job, Outcome, SlotRef};
     use crate::Host;
     use crate::pid::Pid;
 
@@ -56,6 +56,9 @@ mod host {
         /// Suspends the current actor behind the others that wait.
         fn yield_now(slot: SlotRef);
 
+        /// Counts the end of the current actor, before anybody is told of it.
+        fn count_exit(slot: SlotRef, outcome: Outcome);
+
         /// Has the current actor unparked at the deadline.
         fn arm(slot: SlotRef, deadline_ns: u64) -> Self::Timer;
 
@@ -73,6 +76,11 @@ mod host {
     #[track_caller]
     pub(crate) fn spawn(job: *mut Job, spread: bool) -> io::Result<Pid> {
         Host::spawn(current::waiter(), job, spread)
+    }
+
+    /// Counts the end of the actor that runs here; see [`Schedule::count_exit`].
+    pub(crate) fn count_exit(slot: SlotRef, outcome: Outcome) {
+        Host::count_exit(slot, outcome);
     }
 
     /// Has that actor run next, if it has not started and `slot`, who runs here, is an actor too.

@@ -39,7 +39,12 @@ pub(crate) enum Wake {
 /// Inlined down to the switch, into each kind of wait: after a switch the processor's return stack is that of another actor, so each frame
 /// between the switch and the user's code would mispredict its return.
 #[inline(always)]
-pub(crate) fn park(slot: SlotRef, kind: WaitKind, object: Option<&WaitObject>, deadline_ns: Option<u64>) -> Wake {
+pub(crate) fn park(
+    slot: SlotRef,
+    kind: WaitKind,
+    object: Option<&WaitObject>,
+    deadline_ns: Option<u64>,
+) -> Wake {
     if slot.state.take_permit() {
         return Wake::Unparked;
     }

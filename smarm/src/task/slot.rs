@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Job {
     /// Runs the actor to its end on its own stack: closure, exit steps, everything. Never unwinds; the job may be gone afterwards.
-    pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Outcome,
+    pub(crate) run: unsafe fn(*mut Job, &'static Slot),
     /// Filled in by the host before anybody can see the job.
     pub(crate) pid: Option<Pid>,
     pub(crate) name: Option<Box<str>>,

@@ -227,11 +227,20 @@ impl StateWord {
     #[cold]
     fn park_marked(&self, mut word: u64) -> Park {
         loop {
-            let (state, parked) = if word & STATE_MASK == NOTIFIED { (RUNNING, Park::Notified) } else { (PARKED, Park::Parked) };
+            let (state, parked) = if word & STATE_MASK == NOTIFIED {
+                (RUNNING, Park::Notified)
+            } else {
+                (PARKED, Park::Parked)
+            };
             debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running task parks");
             // Ordering: AcqRel. Release publishes the saved context to who unparks and claims; Acquire sees what a waker published
             // whose permit is consumed here.
-            match self.0.compare_exchange_weak(word, word & !STATE_MASK | state, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(
+                word,
+                word & !STATE_MASK | state,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return parked,
                 Err(now) => word = now,
             }

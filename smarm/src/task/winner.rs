@@ -83,7 +83,9 @@ impl WinnerWord {
         // `win`.
         match self.0.compare_exchange(open, open | LEFT, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Leave::Left,
-            Err(word) if word & WINNER_MASK > LEFT => Leave::Won(Source((word & WINNER_MASK) as u32 - LEFT as u32 - 1)),
+            Err(word) if word & WINNER_MASK > LEFT => {
+                Leave::Won(Source((word & WINNER_MASK) as u32 - LEFT as u32 - 1))
+            }
             Err(_) => Leave::Left,
         }
     }

@@ -109,14 +109,14 @@ const BIRTH_WORDS: usize = 9;
 pub(crate) unsafe fn init_stack(top: *mut u8, entry: Entry, argument: *mut ()) -> *mut u8 {
     debug_assert_eq!(top as usize % 16, 0);
     let words: [usize; BIRTH_WORDS] = [
-        0,                              // r15
-        0,                              // r14
-        entry as usize,                 // r13
-        argument as usize,              // r12
-        0,                              // rbx
-        0,                              // rbp
+        0,                                 // r15
+        0,                                 // r14
+        entry as usize,                    // r13
+        argument as usize,                 // r12
+        0,                                 // rbx
+        0,                                 // rbp
         first_frame as *const () as usize, // where `switch` jumps
-        0,                              // alignment, two words
+        0,                                 // alignment, two words
         0,
     ];
     // SAFETY: the caller grants these words.
@@ -158,8 +158,10 @@ pub(crate) fn check_machine() -> Result<(), &'static str> {
     // SAFETY: the kernel writes one u64 to the address, or fails with EINVAL where it knows no shadow stacks.
     let answer = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SHSTK_STATUS, &raw mut status) };
     if answer == 0 && status != 0 {
-        return Err("shadow stacks (CET) are on for this process, and smarm cannot switch stacks under them: start it with \
-                    GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        return Err(
+            "shadow stacks (CET) are on for this process, and smarm cannot switch stacks under them: start it with \
+                    GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
+        );
     }
     Ok(())
 }

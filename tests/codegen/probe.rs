@@ -1,0 +1,70 @@
+//! What the code generation tests compile and look at: the smarm calls that may switch, and two loops around them.
+//!
+//! Generic code of smarm is compiled where it is used, so its assembly is here and not in the library's.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Asks in each round who runs, with a switch between two rounds.
+#[inline(never)]
+fn names_and_yields(rounds: u32) -> usize {
+    let mut actors = 0;
+    for _ in 0..rounds {
+        actors += usize::from(smarm::try_current().is_some());
+        smarm::yield_now();
+    }
+    actors
+}
+
+/// A safe point in each round: the one smarm call that is inlined into its caller.
+#[inline(never)]
+fn computes_and_checks(rounds: u64) -> u64 {
+    let mut sum = 0;
+    for round in 0..rounds {
+        smarm::check!();
+        sum += black_box(round);
+    }
+    sum
+}
+
+#[inline(never)]
+fn waits_at_unbounded() -> Option<u64> {
+    let (sender, receiver) = smarm::channel();
+    let child = smarm::spawn(move || sender.send(1));
+    let first = receiver.recv_timeout(Duration::from_secs(1)).ok();
+    let rest: u64 = receiver.iter().sum();
+    child.join().ok()?.ok()?;
+    first.map(|first| first + rest)
+}
+
+#[inline(never)]
+fn waits_at_bounded() -> Option<u64> {
+    let (sender, receiver) = smarm::channel::bounded(1);
+    smarm::scope(|scope| {
+        let child = scope.spawn(|| (0..3).try_for_each(|n| sender.send(n)));
+        let first = receiver.recv().ok();
+        let second = receiver.recv_timeout(Duration::from_secs(1)).ok();
+        drop(receiver);
+        black_box(child.join()).ok();
+        first.zip(second).map(|(first, second)| first + second)
+    })
+}
+
+#[inline(never)]
+fn waits_at_oneshot() -> Option<u64> {
+    let (sender, receiver) = smarm::channel::oneshot();
+    let child = smarm::spawn(move || sender.send(3));
+    smarm::sleep(Duration::from_millis(1));
+    let answer = receiver.recv().ok();
+    child.join().ok()?.ok()?;
+    answer
+}
+
+fn main() {
+    let total = smarm::run(|| {
+        let counts = names_and_yields(black_box(3)) as u64 + computes_and_checks(black_box(3));
+        let answers = [waits_at_unbounded(), waits_at_bounded(), waits_at_oneshot()];
+        counts + answers.iter().flatten().sum::<u64>()
+    });
+    println!("{total}");
+}
