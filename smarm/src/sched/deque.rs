@@ -98,8 +98,6 @@ pub(crate) struct Deque {
     /// Invariant: only modified, by [`Deque::cross`], never stored to. So of two who cross the second sees what the first had seen.
     crossing: AtomicU32,
     buffer: AtomicPtr<Buffer>,
-    /// Entries before this position may be stolen however young they are.
-    offered: AtomicI64,
     /// All buffers, the one in use last. Only the owner touches it.
     buffers: UnsafeCell<Vec<*mut Buffer>>,
 }
@@ -117,7 +115,6 @@ impl Deque {
             bottom: AtomicI64::new(0),
             crossing: AtomicU32::new(0),
             buffer: AtomicPtr::new(first),
-            offered: AtomicI64::new(0),
             buffers: UnsafeCell::new(vec![first]),
         }
     }
@@ -168,13 +165,6 @@ impl Deque {
     /// Whether the next push makes the buffer grow.
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= self.buffer().cells.len()
-    }
-
-    /// Lets thieves take the older half, however young.
-    pub(crate) fn offer_half(&self) {
-        // Ordering: Relaxed, twice. A permission; a thief that misses it finds it next time.
-        let top = self.top.load(Ordering::Relaxed);
-        self.offered.store(top + (self.len() / 2) as i64, Ordering::Relaxed);
     }
 
     /// Adds the newest entry.
@@ -265,7 +255,7 @@ impl Deque {
         }
     }
 
-    /// Takes the oldest entry if it was offered or `may_take` its time. From any thread.
+    /// Takes the oldest entry, if `may_take` the time of its push. From any thread.
     pub(crate) fn steal(&self, may_take: impl Fn(u64) -> bool) -> Steal {
         // Ordering: Acquire. Sees what the taker of the entry before had seen.
         let top = self.top.load(Ordering::Acquire);
@@ -276,8 +266,7 @@ impl Deque {
             return Steal::Nothing;
         }
         let entry = self.buffer().read(top);
-        // Ordering: Relaxed. A permission, see `offer_half`.
-        if top >= self.offered.load(Ordering::Relaxed) && !may_take(entry.pushed_ns) {
+        if !may_take(entry.pushed_ns) {
             return Steal::Nothing;
         }
         if self.advance_top(top) { Steal::Taken(entry) } else { Steal::Retry }

@@ -16,8 +16,8 @@
 //! # Placement
 //!
 //! A started actor stays for life, and a hop to a sleeping worker costs a thousand local ones. So a push by an actor
-//! wakes nobody; work is shared when it has waited for [`SHARE_AFTER_NS`], or when many actors are about to start. The measurements
-//! behind the constants are in `docs/adr/0001-placement.md`.
+//! wakes nobody; work is shared when it has waited for [`SHARE_AFTER_NS`] and will wait for much longer. The measurements behind the
+//! constants are in `docs/adr/0001-placement.md`.
 //!
 //! # Who may touch what
 //!
@@ -55,8 +55,13 @@ const POLL_INTERVAL: u32 = 61;
 pub(crate) const SHARE_AFTER_NS: u64 = 50_000;
 /// The same for an actor that was spread: it was to start there, so others take it only from a worker that does not come to it.
 const SHARE_SPREAD_AFTER_NS: u64 = 10_000_000;
-/// How many unstarted actors make a burst, which is shared at once.
-const BURST: usize = 8;
+/// How much work must wait before a share of it is worth the wake of a thread (tens of microseconds), and actors on two threads from
+/// then on: a row of actors that start and park at once is not.
+const SHARE_WORTH_NS: u64 = 500_000;
+/// What a run costs that does next to nothing.
+const SHORT_RUN_NS: u64 = 250;
+/// A worker that has not looked around for so long is held up by one actor.
+const HELD_UP_NS: u64 = 200_000;
 /// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
 const DEPTH_FIRST_LENGTH: usize = 256;
 /// Even then each so manieth actor is taken from the oldest end.
@@ -112,6 +117,10 @@ pub(crate) struct Worker {
     timers: Mutex<TimerStore>,
     /// Counts the actors that ran, for the monitor. Written by the owner.
     pub(super) runs: super::stats::Counter,
+    /// When the owner last looked around, and what one run had cost on average until then: for who wants to share.
+    last_look_ns: super::stats::Gauge,
+    run_cost_ns: super::stats::Gauge,
+    runs_at_look: Cell<u64>,
     /// The runtime that uses the block. Set before its thread starts, constant until the thread has ended.
     shared: Cell<*const Shared>,
     position: Cell<usize>,
@@ -168,6 +177,9 @@ impl Worker {
             counters: Counters::default(),
             timers: Mutex::new(TimerStore::new()),
             runs: super::stats::Counter::default(),
+            last_look_ns: super::stats::Gauge::default(),
+            run_cost_ns: super::stats::Gauge::default(),
+            runs_at_look: Cell::new(0),
             shared: Cell::new(ptr::null()),
             position: Cell::new(0),
             here: Here::new(),
@@ -346,7 +358,6 @@ impl Worker {
             if length == 0 {
                 return None;
             }
-            self.share_burst(length);
             // SAFETY: this is the owner's thread.
             let entry = unsafe {
                 if self.works_from_oldest(length) { self.deque.pop_oldest() } else { self.deque.pop_newest() }
@@ -379,15 +390,6 @@ impl Worker {
 
     // ---- sharing ------------------------------------------------------------------------------------------------------
 
-    /// Many are about to start: a sleeping worker may have half of them.
-    #[inline]
-    fn share_burst(&self, length: usize) {
-        if length >= BURST && self.shared().sleepers() > 0 {
-            self.deque.offer_half();
-            self.shared().wake_one();
-        }
-    }
-
     /// Something has waited for long: a sleeping worker may have it.
     pub(super) fn share_old(&self, now_ns: u64) {
         if self.shared().sleepers() > 0 && self.may_give(now_ns) {
@@ -395,10 +397,21 @@ impl Worker {
         }
     }
 
-    /// Whether somebody has waited here for so long that another worker may start it.
+    /// Whether another worker may start some of those that wait here: they have waited for long, and will wait for longer.
     fn may_give(&self, now_ns: u64) -> bool {
-        self.deque.oldest_ns().is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS))
+        let have_waited =
+            self.deque.oldest_ns().is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS));
+        have_waited && (self.is_held_up(now_ns) || self.backlog_ns() >= SHARE_WORTH_NS)
             || self.may_give_spread(now_ns)
+    }
+
+    fn is_held_up(&self, now_ns: u64) -> bool {
+        is_older(self.last_look_ns.get(), now_ns, HELD_UP_NS)
+    }
+
+    /// How long those that wait to be started will take to be, at the latest rate.
+    fn backlog_ns(&self) -> u64 {
+        (self.deque.len() as u64).saturating_mul(self.run_cost_ns.get())
     }
 
     fn may_give_spread(&self, now_ns: u64) -> bool {
@@ -427,7 +440,7 @@ impl Worker {
     fn steal_from(&'static self, victim: &Worker) -> Option<SlotRef> {
         let now_ns = self.refresh_now();
         let is_old = |pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS);
-        let most = victim.deque.len().div_ceil(2).min(STEAL_BATCH);
+        let most = if victim.may_give(now_ns) { victim.deque.len().div_ceil(2).min(STEAL_BATCH) } else { 0 };
         let mut taken = 0;
         while taken < most {
             match victim.deque.steal(is_old) {
@@ -628,7 +641,10 @@ impl Worker {
     /// Looks at inbox, timers and injector, and shares what has waited for long.
     fn poll(&'static self) {
         self.ticks.set(0);
+        let before_ns = self.now_ns.get();
         let now_ns = self.refresh_now();
+        self.note_run_cost(now_ns - before_ns);
+        self.last_look_ns.set(now_ns);
         self.take_inbox();
         if self.next_timer_ns.get() != u64::MAX {
             self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
@@ -641,6 +657,17 @@ impl Worker {
         }
         self.share_old(now_ns);
         self.sticky_len.set(self.sticky_queue_len() as u64);
+    }
+
+    /// Notes what the runs since the last look cost on average. The figure at most doubles from look to look, so that one long run, such
+    /// as that of the actor which has just spawned all the others, does not stand for theirs.
+    fn note_run_cost(&self, elapsed_ns: u64) {
+        let runs = self.runs.get();
+        let since = runs - self.runs_at_look.replace(runs);
+        if since > 0 {
+            let at_most = (2 * self.run_cost_ns.get()).max(SHORT_RUN_NS);
+            self.run_cost_ns.set((elapsed_ns / since).min(at_most));
+        }
     }
 
     /// How many started actors are ready here. Owner only.
@@ -712,6 +739,7 @@ impl Worker {
         quiet::wake_up(self.shared(), nap);
         self.sleep.awake();
         self.shared().monitor.wake_if_asleep();
+        self.refresh_now(); // what passed was sleep
         self.poll();
     }
 

@@ -195,31 +195,6 @@ fn loom_a_pop_does_not_hide_the_older_entries_from_a_thief() {
 }
 
 #[test]
-fn loom_young_entries_stay_until_the_older_half_is_offered() {
-    model(|| {
-        let deque = deque_of([1, 2]);
-        let young = thread::spawn({
-            let deque = Arc::clone(&deque);
-            move || [deque.steal(|_| false), deque.steal(|_| false)]
-        });
-        deque.offer_half();
-        let taken: Vec<u64> = young
-            .join()
-            .unwrap()
-            .into_iter()
-            .filter_map(|steal| if let Steal::Taken(entry) = steal { Some(pid_of(entry)) } else { None })
-            .collect();
-        assert!(taken.is_empty() || taken == [1], "the younger half is not offered");
-        let rest = if taken.is_empty() { vec![1, 2] } else { vec![2] };
-        assert_eq!(deque.len(), rest.len());
-        assert_eq!(
-            deque.steal(|_| false),
-            if taken.is_empty() { Steal::Taken(entry(1)) } else { Steal::Nothing }
-        );
-    });
-}
-
-#[test]
 fn loom_a_thief_asks_for_the_time_of_the_oldest_entry() {
     model(|| {
         let deque = deque_of([1, 2]);

@@ -160,6 +160,34 @@ fn loom_a_worker_that_was_notified_sees_the_push_when_it_looks() {
     });
 }
 
+/// As above, for what stands in another worker's deque: no lock publishes that.
+#[test]
+fn loom_a_sleeper_that_was_picked_sees_what_its_waker_wrote() {
+    model(|| {
+        let worker = Arc::new((SleepWord::new(), Note::default(), Note::default()));
+        let sharer = thread::spawn({
+            let worker = Arc::clone(&worker);
+            move || {
+                let (word, offered, eventfd) = &*worker;
+                offered.write(1);
+                let notify = word.notify_sleeper();
+                eventfd.write(u32::from(notify == Some(Notify::Signal)));
+                notify
+            }
+        });
+        let (word, offered, eventfd) = &*worker;
+        word.drowse();
+        let sleeps = word.fall_asleep();
+        let is_signalled = eventfd.read() == 1;
+        word.awake();
+        let seen = offered.read() == 1;
+        assert!(sleeps || seen, "it was kept awake, and saw nothing");
+        assert!(!is_signalled || seen, "it was signalled, and saw nothing");
+        let notify = sharer.join().unwrap();
+        assert!(sleeps || notify == Some(Notify::Done), "only who picked it keeps it awake");
+    });
+}
+
 #[test]
 fn loom_what_is_pushed_to_the_inbox_of_a_sleeping_worker_is_taken() {
     struct Worker {
