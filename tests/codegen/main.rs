@@ -1,8 +1,8 @@
 //! What the compiler makes of a switch: no address of a thread-local is kept across one.
 //!
-//! The compiler takes the address of a thread-local for a constant of the function that asks for it. A function that
-//! switches may go on on another thread as far as the compiler's reasoning goes, so smarm reads its one thread-local in an
-//! accessor that is never inlined. Nothing in the language promises that this is enough; so the rules are applied to the
+//! The compiler takes the address of a thread-local for a constant of the function that asks for it. Of a switch it
+//! knows nothing, and so it may keep the address from before to after. So smarm reads its thread-local in an accessor that
+//! is never inlined. Nothing in the language promises that this is enough; so the rules are applied to the
 //! assembly of a release build, and of one with fat link-time optimization, where also the code of std can be inlined.
 //!
 //! Each rule is a function over assembly, tested on planted violations.
@@ -44,7 +44,8 @@ impl Build {
     /// Compiles this target, and gives back the functions of its assembly.
     fn assembly(&self, target: &[&str]) -> Vec<Function> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("codegen").join(self.name);
-        let file = folder.join(target.last().expect("a target has a name")).with_extension("s");
+        let name = target.last().expect("a target has a name").trim_start_matches('-');
+        let file = folder.join(name).with_extension("s");
         let output =
             self.command(target, &folder, &file).output().expect("cargo runs this test, so it can run");
         let errors = String::from_utf8_lossy(&output.stderr);

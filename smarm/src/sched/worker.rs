@@ -61,13 +61,13 @@ const SHARE_WORTH_NS: u64 = 500_000;
 /// What a run costs that does next to nothing.
 const SHORT_RUN_NS: u64 = 250;
 /// A worker that has not looked around for so long is held up by one actor.
-const HELD_UP_NS: u64 = 200_000;
+const HELD_UP_NS: u64 = 1_000_000;
 /// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
 const DEPTH_FIRST_LENGTH: usize = 256;
 /// Even then each so manieth actor is taken from the oldest end.
 const OLDEST_TURN: u32 = 32;
 /// At most this many are stolen at a time.
-const STEAL_BATCH: usize = 128;
+const STEAL_BATCH: usize = 1024;
 /// The LIFO slot runs this many times in a row while others wait.
 const LIFO_RUNS: u32 = 3;
 /// Woken actors run this many times in a row before those that yielded or have not started.
