@@ -664,9 +664,9 @@ impl Worker {
     fn note_run_cost(&self, elapsed_ns: u64) {
         let runs = self.runs.get();
         let since = runs - self.runs_at_look.replace(runs);
-        if since > 0 {
+        if let Some(cost_ns) = elapsed_ns.checked_div(since) {
             let at_most = (2 * self.run_cost_ns.get()).max(SHORT_RUN_NS);
-            self.run_cost_ns.set((elapsed_ns / since).min(at_most));
+            self.run_cost_ns.set(cost_ns.min(at_most));
         }
     }
 

@@ -51,11 +51,15 @@ thread_local! {
 }
 
 /// Makes this thread a worker. Before its first actor.
+// TLS: never inlined into the worker's loop, which switches.
+#[inline(never)]
 pub(crate) fn enter_worker(here: &'static Here) {
     HERE.set(here);
 }
 
 /// The thread has run its last actor, and the worker block may soon be another thread's.
+// TLS: never inlined; see above.
+#[inline(never)]
 pub(crate) fn leave_worker() {
     HERE.set(ptr::null());
 }
