@@ -88,11 +88,9 @@ impl fmt::Debug for RuntimeHandle {
 /// On a plain thread that has not entered a runtime.
 ///
 /// ```
-/// smarm::run(|| {
-///     let handle = smarm::handle();
-///     let thread = std::thread::spawn(move || handle.spawn(|| 1).join().unwrap());
-///     assert_eq!(thread.join().unwrap(), 1);
-/// });
+/// let runtime = smarm::runtime::init(smarm::runtime::Config::exact(1));
+/// let handle = runtime.run(smarm::handle);
+/// assert_eq!(handle.spawn(|| 1).join().unwrap(), 1); // from a plain thread
 /// ```
 #[must_use]
 #[track_caller]
