@@ -113,7 +113,10 @@ fn a_backtrace_in_an_actor_ends() {
     actors(|| {
         let captured = spawn(|| std::backtrace::Backtrace::force_capture().to_string());
         let backtrace = captured.join().expect("no panic");
-        assert!(backtrace.contains("a_backtrace_in_an_actor_ends"), "{backtrace}");
+        // Optimised, the closure may be part of the frame that calls it; the first frame of every stack is never inlined.
+        let frames: Vec<&str> =
+            backtrace.lines().filter(|line| !line.trim_start().starts_with("at ")).collect();
+        assert!(frames.last().is_some_and(|frame| frame.contains("first_frame")), "{backtrace}");
         assert!(backtrace.lines().count() < 400, "it runs off the stack's end:\n{backtrace}");
     });
 }
