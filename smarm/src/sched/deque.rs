@@ -22,8 +22,8 @@
 //!
 //! Even so an entry is only a hint: the claim is in the state word. A lost race costs time, never an actor.
 //!
-//! Buffers that were outgrown stay allocated until the worker block is used again, because a thief may still read them: all
-//! together they are smaller than the one in use.
+//! Buffers that were outgrown stay allocated as long as the deque, because a thief may still read them: all together they are
+//! smaller than the one in use.
 
 use core::cell::UnsafeCell;
 use core::ptr;

@@ -58,13 +58,13 @@ const SHARE_SPREAD_AFTER_NS: u64 = 10_000_000;
 /// How much work must wait before a share of it is worth the wake of a thread (tens of microseconds), and actors on two threads from
 /// then on: a row of actors that start and park at once is not.
 const SHARE_WORTH_NS: u64 = 500_000;
-/// What a run costs that does next to nothing.
+/// What a run costs that does next to nothing; the estimate of a run's cost grows from here.
 const SHORT_RUN_NS: u64 = 250;
 /// A worker that has not looked around for so long is held up by one actor.
 const HELD_UP_NS: u64 = 1_000_000;
 /// From this length on the deque is worked from the newest end: depth first, so that a tree of actors needs few stacks at a time.
 const DEPTH_FIRST_LENGTH: usize = 256;
-/// Even then each so manieth actor is taken from the oldest end.
+/// Even then one actor in so many is taken from the oldest end, so that nobody waits for ever.
 const OLDEST_TURN: u32 = 32;
 /// At most this many are stolen at a time.
 const STEAL_BATCH: usize = 1024;

@@ -1,7 +1,7 @@
 //! The budget: how long an actor may run while others wait.
 //!
-//! There is one place where an actor that makes no other smarm call can be switched out or killed: [`checkpoint`], which
-//! `check!()` calls.
+//! There is one place where an actor that has no reason to wait can be switched out or killed: [`checkpoint`]. `check!()` calls it, and so
+//! does every call that may park, before it looks: an actor whose channel never runs empty does not starve the others.
 
 use super::Schedule;
 use super::current::{self, Here};
