@@ -37,11 +37,12 @@ use super::injector::Injector;
 use super::quiet;
 use super::shared::Shared;
 use super::stats::Counters;
+use super::supplies::Supplies;
 use crate::driver::timer::{TimerKey, TimerStore};
 use crate::fiber::{self, Context};
 use crate::pid::Pid;
 use crate::sys::epoll::Epoll;
-use crate::sys::stack::{self, Stack, StackClass};
+use crate::sys::stack::{self, StackClass};
 use crate::sys::{arch, clock};
 use crate::task::current::{self, Here};
 use crate::task::park;
@@ -72,8 +73,6 @@ const STEAL_BATCH: usize = 1024;
 const LIFO_RUNS: u32 = 3;
 /// Woken actors run this many times in a row before those that yielded or have not started.
 const WOKEN_RUNS: u32 = 8;
-/// Free slots, free stacks and stack reservations a worker keeps for itself; twice as many are kept before some go back.
-const CACHE: usize = 64;
 
 /// What a suspended actor wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,9 +145,7 @@ pub(crate) struct Worker {
     next_timer_ns: Cell<u64>,
     /// When the running actor's slice began; 0 until its budget first reached zero.
     slice_start: Cell<u64>,
-    slots: OwnerCell<Vec<SlotRef>>,
-    stacks: OwnerCell<Vec<u32>>,
-    reservations: Cell<u32>,
+    supplies: OwnerCell<Supplies>,
 }
 
 // SAFETY: what several threads use is atomic or locked; the rest is used by the thread that runs the worker only, which the
@@ -199,9 +196,7 @@ impl Worker {
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
             slice_start: Cell::new(0),
-            slots: OwnerCell::new(Vec::new()),
-            stacks: OwnerCell::new(Vec::new()),
-            reservations: Cell::new(0),
+            supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
         }
     }
 
@@ -225,7 +220,11 @@ impl Worker {
 
     /// Runs actors until the runtime stops. The body of the worker's thread.
     pub(crate) fn run(&'static self) {
-        self.here.runtime.set(self.shared().id);
+        let shared = self.shared();
+        self.here.runtime.set(shared.id);
+        let supplies = Supplies::new(shared.settings.stack_class, shared.workers().len());
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|old| *old = supplies) };
         current::enter_worker(&self.here);
         precise_sleep();
         self.refresh_now();
@@ -235,7 +234,8 @@ impl Worker {
                 None => self.sleep_until_work(),
             }
         }
-        self.flush_caches(0);
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(Supplies::clear) };
         self.shared().dismiss(); // whoever sleeps may leave too
         current::leave_worker();
     }
@@ -530,7 +530,8 @@ impl Worker {
 
     /// Gives the actor its stack. False if the kernel refused one: then it stays queued.
     fn prepare_start(&'static self, slot: SlotRef) -> bool {
-        match self.take_stack(slot.stack_class()) {
+        // SAFETY: the owner's thread.
+        match unsafe { self.supplies.with(|supplies| supplies.take_stack(slot.stack_class())) } {
             Ok(stack) => {
                 stack.set_owner(ptr::from_ref(slot).cast_mut().cast());
                 slot.stack_index.set(stack.index());
@@ -556,78 +557,16 @@ impl Worker {
         std::thread::yield_now();
     }
 
-    fn take_stack(&self, class: StackClass) -> Result<Stack, stack::StackError> {
-        if class == self.shared().settings.stack_class {
-            // SAFETY: the owner's thread.
-            if let Some(index) = unsafe { self.stacks.with(Vec::pop) } {
-                // SAFETY: it was taken before, and has been in this worker's cache since its last user ended.
-                return Ok(unsafe { Stack::from_index(class, index) });
-            }
-        }
-        stack::take(class)
-    }
-
     /// Takes back slot and stack of an actor that has ended.
     fn bury(&self, slot: SlotRef) {
         // SAFETY: the actor ran on it, has switched away for good, and is buried once.
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
         slot.state.finish();
-        let slots = self.pool_slot(slot);
-        let stacks = self.pool_stack(&stack);
-        if slots > 2 * CACHE || stacks > 2 * CACHE {
-            self.flush_caches(CACHE);
-        }
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|supplies| supplies.take_back(slot, &stack)) };
         // Last: when the counts say that nobody is left, nothing of the actor is in use.
         self.counters.buried.add(1);
-    }
-
-    /// Puts a slot into the cache, unless its generations are used up: then it is retired. How many slots are cached.
-    fn pool_slot(&self, slot: SlotRef) -> usize {
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.slots.with(|slots| {
-                if slot.state.generation() < u32::MAX {
-                    slots.push(slot);
-                }
-                slots.len()
-            })
-        }
-    }
-
-    /// Puts a stack and its reservation into the cache, or gives them back. How many stacks are cached.
-    fn pool_stack(&self, stack: &Stack) -> usize {
-        let (class, index) = (stack.class(), stack.index());
-        if class != self.shared().settings.stack_class {
-            stack::give_back(class, core::iter::once(index));
-            stack::unreserve(class, 1);
-            return 0;
-        }
-        self.reservations.set(self.reservations.get() + 1);
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.stacks.with(|stacks| {
-                stacks.push(index);
-                stacks.len()
-            })
-        }
-    }
-
-    /// Gives back what is cached beyond `keep` of each.
-    fn flush_caches(&self, keep: usize) {
-        let class = self.shared().settings.stack_class;
-        // SAFETY: the owner's thread, twice.
-        unsafe {
-            self.slots.with(|slots| slot::give_back(slots.drain(keep.min(slots.len())..)));
-            // The oldest ones: the newest are the warmest.
-            self.stacks
-                .with(|stacks| stack::give_back(class, stacks.drain(..stacks.len().saturating_sub(keep))));
-        }
-        let surplus = self.reservations.get().saturating_sub(keep as u32);
-        if surplus > 0 {
-            stack::unreserve(class, surplus);
-            self.reservations.set(self.reservations.get() - surplus);
-        }
     }
 
     // ---- poll and sleep -----------------------------------------------------------------------------------------------
@@ -906,53 +845,8 @@ impl Worker {
 
     /// A slot and, for `class`, a stack reservation for a new actor. The caller is an actor of this worker.
     pub(super) fn admit(&self, class: StackClass) -> std::io::Result<SlotRef> {
-        self.reserve(class)?;
         // SAFETY: the owner's thread.
-        let slot = unsafe {
-            self.slots.with(|slots| {
-                if slots.is_empty() {
-                    slot::take(CACHE, slots)?;
-                }
-                Ok(slots.pop().expect("take adds at least one"))
-            })
-        };
-        slot.map_err(|slot::NoSlot| {
-            stack::unreserve(class, 1);
-            std::io::Error::new(
-                std::io::ErrorKind::OutOfMemory,
-                "no memory for another actor's control block",
-            )
-        })
-    }
-
-    fn reserve(&self, class: StackClass) -> Result<(), stack::StackError> {
-        if class != self.shared().settings.stack_class {
-            return stack::reserve(class, 1);
-        }
-        if self.reservations.get() == 0 {
-            // Near the limit a batch may be refused where one is not.
-            stack::reserve(class, CACHE as u32)
-                .map(|()| self.reservations.set(CACHE as u32))
-                .or_else(|_| stack::reserve(class, 1).map(|()| self.reservations.set(1)))?;
-        }
-        self.reservations.set(self.reservations.get() - 1);
-        self.keep_stacks_covered(class);
-        Ok(())
-    }
-
-    /// Gives cached stacks back for which there is no cached reservation any more: another worker may start the actor that took the
-    /// reservation, and needs one. Half as many stay as may, so that a row of spawns does not come here each time.
-    #[inline]
-    fn keep_stacks_covered(&self, class: StackClass) {
-        let covered = self.reservations.get() as usize;
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.stacks.with(|stacks| {
-                if stacks.len() > covered {
-                    stack::give_back(class, stacks.drain(..stacks.len() - covered / 2));
-                }
-            });
-        }
+        unsafe { self.supplies.with(|supplies| supplies.admit(class)) }
     }
 
     pub(super) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
