@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     /// A certain deadlock ends the run instead of only being reported.
     pub(crate) deadlock_fails: bool,
     pub(crate) shutdown_timeout: Duration,
+    /// Each worker, and somebody who wakes it, may have a processor.
+    pub(crate) may_watch: bool,
 }
 
 /// Added to [`Shared::idle`] when somebody waits for the end of a run; below it is the number of sleeping workers.

@@ -69,6 +69,11 @@ const DEPTH_FIRST_LENGTH: usize = 256;
 const OLDEST_TURN: u32 = 32;
 /// At most this many are stolen at a time.
 const STEAL_BATCH: usize = 1024;
+/// A worker whose last sleep was shorter than this looks out for work before it sleeps again, for half as long: the signal that wakes a
+/// sleeping thread takes tens of microseconds.
+const SHORT_SLEEP_NS: u64 = 100_000;
+/// Looks between two readings of the clock.
+const LOOKS: u32 = 16;
 /// The LIFO slot runs this many times in a row while others wait.
 const LIFO_RUNS: u32 = 3;
 /// Woken actors run this many times in a row before those that yielded or have not started.
@@ -143,6 +148,8 @@ pub(crate) struct Worker {
     now_ns: Cell<u64>,
     /// The earliest deadline; `u64::MAX` for none.
     next_timer_ns: Cell<u64>,
+    /// How long the last sleep took, with the watch before it.
+    last_sleep_ns: Cell<u64>,
     /// When the running actor's slice began; 0 until its budget first reached zero.
     slice_start: Cell<u64>,
     supplies: OwnerCell<Supplies>,
@@ -195,6 +202,7 @@ impl Worker {
             ticks: Cell::new(0),
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
+            last_sleep_ns: Cell::new(u64::MAX),
             slice_start: Cell::new(0),
             supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
         }
@@ -296,14 +304,17 @@ impl Worker {
     #[inline]
     fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
-        let runs = self.lifo_runs.get().saturating_add(1);
-        if runs > LIFO_RUNS && self.others_wait() {
-            self.lifo_runs.set(0);
+        let runs = self.lifo_runs.get() + 1;
+        if runs <= LIFO_RUNS {
+            self.lifo_runs.set(runs);
+            return Some(slot);
+        }
+        self.lifo_runs.set(0);
+        if self.others_wait() {
             self.push_woken(slot);
             return None;
         }
-        self.lifo_runs.set(runs);
-        self.claim_sticky(slot)
+        Some(slot)
     }
 
     fn others_wait(&self) -> bool {
@@ -323,7 +334,7 @@ impl Worker {
         // SAFETY: the owner's thread.
         let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
         self.woken_runs.set(runs);
-        self.claim_sticky(slot)
+        Some(slot)
     }
 
     fn someone_waits_behind(&self) -> bool {
@@ -340,11 +351,8 @@ impl Worker {
         } else {
             self.take_unstarted().or_else(|| self.take_yielded())
         };
-        found.or_else(|| self.take_unstarted()).or_else(|| {
-            // SAFETY: the owner's thread.
-            let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
-            self.claim_sticky(slot)
-        })
+        // SAFETY: the owner's thread.
+        found.or_else(|| self.take_unstarted()).or_else(|| unsafe { self.woken.with(VecDeque::pop_front) })
     }
 
     fn take_yielded(&self) -> Option<SlotRef> {
@@ -378,14 +386,7 @@ impl Worker {
 
     fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
         let slot = slot::slot_of(pid);
-        (slot.state.claim_movable(pid.generation()) == Claim::Run).then_some(slot)
-    }
-
-    fn claim_sticky(&self, slot: SlotRef) -> Option<SlotRef> {
-        debug_assert!(ptr::eq(slot.home().cast(), self), "a started actor is run by its home worker only");
-        let claim = slot.state.claim_sticky();
-        debug_assert_eq!(claim, Claim::Run, "a sticky actor's queue entry is exact");
-        (claim == Claim::Run).then_some(slot)
+        (slot.state.claim(pid.generation()) == Claim::Run).then_some(slot)
     }
 
     // ---- sharing ------------------------------------------------------------------------------------------------------
@@ -493,8 +494,8 @@ impl Worker {
         let mut slot = slot;
         loop {
             self.begin_slice(slot);
-            // SAFETY: the actor is claimed, so its context is suspended and ours; it was started on this thread (`prepare_start` just
-            // now, or `claim_sticky` by its home). No reference into the worker is held across the switch.
+            // SAFETY: the actor is ours to run, so its context is suspended; it was started on this thread (`prepare_start` just now, or
+            // it was in a queue for its home only). No reference into the worker is held across the switch.
             unsafe { fiber::switch(self.context.as_ptr(), slot.context.as_ptr()) };
             slot = self.here.actor().expect("an actor switched to the worker"); // not always the one we switched to
             if self.settle(slot) == Park::Parked {
@@ -660,6 +661,30 @@ impl Worker {
     }
 
     fn sleep_until_work(&'static self) {
+        let idle_since_ns = clock::now_ns();
+        let found =
+            self.last_sleep_ns.get() < SHORT_SLEEP_NS && self.watch(idle_since_ns + SHORT_SLEEP_NS / 2);
+        if !found {
+            self.sleep_until_notified();
+        }
+        self.last_sleep_ns.set(clock::now_ns() - idle_since_ns);
+    }
+
+    /// Looks out for work, awake. False if there was none in time. Not where workers take each other's processors.
+    fn watch(&self, until_ns: u64) -> bool {
+        let shared = self.shared();
+        while shared.settings.may_watch && clock::now_ns() < until_ns {
+            for _ in 0..LOOKS {
+                if !self.inbox.is_empty() || self.spread.len() > 0 || shared.injector.len() > 0 {
+                    return true;
+                }
+                core::hint::spin_loop();
+            }
+        }
+        false
+    }
+
+    fn sleep_until_notified(&'static self) {
         self.sleep.drowse();
         if self.sees_work() {
             return self.sleep.awake();

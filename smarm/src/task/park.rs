@@ -19,7 +19,7 @@ use core::sync::atomic::Ordering;
 use super::Schedule;
 use super::current;
 use super::slot::{self, SlotRef};
-use super::state::{Park, Unpark};
+use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
 use crate::pid::Pid;
@@ -81,9 +81,9 @@ fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     }
     let (word, parked) = slot.state.futex();
     loop {
-        // Ordering: Relaxed. `claim_thread` acquires.
+        // Ordering: Relaxed. `resume_thread` acquires.
         if word.load(Ordering::Relaxed) != parked {
-            slot.state.claim_thread();
+            slot.state.resume_thread();
             return Wake::Unparked;
         }
         futex::wait(word, parked, deadline_ns);
@@ -107,20 +107,25 @@ fn is_plain(slot: SlotRef) -> bool {
 /// Wakes an actor or a waiting thread, or leaves it a permit. From any thread; never parks. A stale `Pid` wakes nobody.
 #[inline]
 pub(crate) fn unpark(pid: Pid) {
-    wake(pid, |slot| slot.state.unpark(pid.generation()));
+    unpark_at(slot::slot_of(pid), pid);
+}
+
+/// The same, for who knows the slot of the `Pid`.
+#[inline]
+pub(crate) fn unpark_at(slot: SlotRef, pid: Pid) {
+    wake(slot, |state| state.unpark(pid.generation()));
 }
 
 /// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
 pub(crate) fn kill(pid: Pid) {
-    wake(pid, |slot| slot.state.kill(pid.generation()));
+    wake(slot::slot_of(pid), |state| state.kill(pid.generation()));
 }
 
 #[inline]
-fn wake(pid: Pid, transition: impl FnOnce(SlotRef) -> Unpark) {
-    let slot = slot::slot_of(pid);
+fn wake(slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
-    if transition(slot) != Unpark::Push {
+    if transition(&slot.state) != Unpark::Push {
         return;
     }
     if plain {
