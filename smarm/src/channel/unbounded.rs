@@ -389,10 +389,11 @@ impl<T> Unbounded<T> {
         loop {
             let unwinding = park::is_unwinding(slot);
             let wake = if unwinding { Wake::Unparked } else { self.park_receiver(slot, deadline_ns) };
-            // SAFETY: the caller's promise, twice.
+            // SAFETY: the caller's promise.
             if let Pop::Message(message) = unsafe { self.pop() } {
                 return Ok(message);
             }
+            // SAFETY: as above.
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),

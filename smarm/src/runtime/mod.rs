@@ -244,6 +244,7 @@ impl Runtime {
     /// Waits until no actor is left.
     fn await_quiet(&self, caller: SlotRef) {
         self.shared.expect_end(caller.pid().to_bits());
+        self.shared.wake_one(); // all may sleep already, and only idle servers be left
         while self.shared.live() > 0 {
             if self.shared.has_failed() || caller.state.is_killed() {
                 return self.shut_down(|again_ns| {

@@ -14,6 +14,7 @@
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
 //! | `supplies` | free slots and stacks at a worker's hand |
+//! | `timers` | a worker's deadlines |
 //! | `monitor` | looks after workers that cannot look themselves |
 //! | `shared`, `stats` | what the workers of a runtime have in common |
 
@@ -32,6 +33,8 @@ pub(crate) mod shared;
 pub(crate) mod stats;
 #[cfg(not(loom))]
 mod supplies;
+#[cfg(not(loom))]
+mod timers;
 #[cfg(not(loom))]
 pub(crate) mod worker;
 

@@ -36,10 +36,21 @@ impl Supplies {
     /// A slot, and the right to a stack of `class`, for a new actor.
     pub(super) fn admit(&mut self, class: StackClass) -> io::Result<SlotRef> {
         self.reserve(class)?;
-        self.slot().map_err(|slot::NoSlot| {
+        self.slot().map_err(|error| {
             stack::unreserve(class, 1);
-            io::Error::new(io::ErrorKind::OutOfMemory, "no memory for another actor's control block")
+            error.into()
         })
+    }
+
+    /// A slot for a new server, which needs a stack only while it handles messages.
+    pub(super) fn admit_server(&mut self) -> io::Result<SlotRef> {
+        Ok(self.slot()?)
+    }
+
+    /// A stack for an activation of a server, with the right to it.
+    pub(super) fn lend_stack(&mut self, class: StackClass) -> Result<Stack, StackError> {
+        self.reserve(class)?;
+        self.take_stack(class).inspect_err(|_| stack::unreserve(class, 1))
     }
 
     fn slot(&mut self) -> Result<SlotRef, slot::NoSlot> {
@@ -104,14 +115,22 @@ impl Supplies {
         if slot.state.generation() < u32::MAX {
             self.slots.push(slot);
         }
-        if stack.class() == self.class {
-            self.stacks.push(stack.index());
-            self.reservations += 1;
-        } else {
-            stack::give_back(stack.class(), core::iter::once(stack.index()));
-            stack::unreserve(stack.class(), 1);
+        self.take_stack_back(stack);
+        if self.slots.len() > 2 * BATCH {
+            slot::give_back(self.slots.drain(BATCH..));
         }
-        if self.slots.len() > 2 * BATCH || self.reservations > 2 * self.batch {
+    }
+
+    /// Takes back a stack without live frames, and the right to it.
+    #[inline]
+    pub(super) fn take_stack_back(&mut self, stack: &Stack) {
+        if stack.class() != self.class {
+            stack::give_back(stack.class(), core::iter::once(stack.index()));
+            return stack::unreserve(stack.class(), 1);
+        }
+        self.stacks.push(stack.index());
+        self.reservations += 1;
+        if self.reservations > 2 * self.batch {
             self.keep(self.batch);
         }
     }
@@ -122,10 +141,9 @@ impl Supplies {
         self.keep(0);
     }
 
-    /// Gives back what is cached beyond `count` of each.
+    /// Gives back the stacks and reservations that are cached beyond `count`.
     #[cold]
     fn keep(&mut self, count: usize) {
-        slot::give_back(self.slots.drain(BATCH.min(self.slots.len())..));
         // The oldest ones: the newest are the warmest.
         let surplus = self.stacks.len().saturating_sub(count);
         stack::give_back(self.class, self.stacks.drain(..surplus));

@@ -28,7 +28,8 @@
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 use super::deque::{Deque, Entry, Steal};
 use super::idle::{Notify, SleepWord};
@@ -38,16 +39,18 @@ use super::quiet;
 use super::shared::Shared;
 use super::stats::Counters;
 use super::supplies::Supplies;
-use crate::driver::timer::{TimerKey, TimerStore};
+use super::timers::{Due, FiringKey, Timers};
+use crate::driver::timer::TimerKey;
 use crate::fiber::{self, Context};
 use crate::pid::Pid;
 use crate::sys::epoll::Epoll;
-use crate::sys::stack::{self, StackClass};
+use crate::sys::stack::{self, Stack, StackClass};
 use crate::sys::{arch, clock};
 use crate::task::current::{self, Here};
 use crate::task::park;
-use crate::task::slot::{self, Slot, SlotRef};
-use crate::task::state::{Claim, Park};
+use crate::task::{Firing, Runtime};
+use crate::task::slot::{self, Slot, SlotRef, Turn};
+use crate::task::state::{Claim, Park, Rest};
 
 /// How many actors run between two looks at inbox, timers and injector. Prime, as in Go and tokio, so that it does not beat with
 /// the program's own periods.
@@ -79,11 +82,18 @@ const LIFO_RUNS: u32 = 3;
 /// Woken actors run this many times in a row before those that yielded or have not started.
 const WOKEN_RUNS: u32 = 8;
 
+/// A server handles so many messages in a row while others wait.
+const TURN_MESSAGES: u32 = 64;
+
 /// What a suspended actor wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     Park,
     Yield,
+    /// A server that has no mail.
+    Rest,
+    /// A server that lets others go first.
+    Again,
     Finish,
 }
 
@@ -118,7 +128,7 @@ pub(crate) struct Worker {
     epoll: Epoll,
     pub(super) deque: Deque,
     pub(super) counters: Counters,
-    timers: Mutex<TimerStore>,
+    timers: Timers,
     /// Counts the actors that ran, for the monitor. Written by the owner.
     pub(super) runs: super::stats::Counter,
     /// When the owner last looked around, and what one run had cost on average until then: for who wants to share.
@@ -179,7 +189,7 @@ impl Worker {
             epoll,
             deque: Deque::new(),
             counters: Counters::default(),
-            timers: Mutex::new(TimerStore::new()),
+            timers: Timers::new(),
             runs: super::stats::Counter::default(),
             last_look_ns: super::stats::Gauge::default(),
             run_cost_ns: super::stats::Gauge::default(),
@@ -224,6 +234,11 @@ impl Worker {
     pub(super) fn shared(&self) -> &'static Shared {
         // SAFETY: set by `bind`; the runtime waits for the worker's thread before it drops what this points to.
         unsafe { &*self.shared.get() }
+    }
+
+    /// Whether this is the worker of the thread that noted itself there.
+    pub(super) fn is_here(&self, here: &Here) -> bool {
+        ptr::eq(here, &raw const self.here)
     }
 
     /// Runs actors until the runtime stops. The body of the worker's thread.
@@ -307,14 +322,14 @@ impl Worker {
         let runs = self.lifo_runs.get() + 1;
         if runs <= LIFO_RUNS {
             self.lifo_runs.set(runs);
-            return Some(slot);
+            return self.claim_if_movable(slot);
         }
         self.lifo_runs.set(0);
         if self.others_wait() {
-            self.push_woken(slot);
+            self.displace(slot);
             return None;
         }
-        Some(slot)
+        self.claim_if_movable(slot)
     }
 
     fn others_wait(&self) -> bool {
@@ -382,6 +397,17 @@ impl Worker {
         let turn = self.unstarted_turn.get().wrapping_add(1);
         self.unstarted_turn.set(turn);
         length < DEPTH_FIRST_LENGTH || turn.is_multiple_of(OLDEST_TURN)
+    }
+
+    /// What the LIFO slot held: an actor that was woken is its worker's already, a server is yet to be claimed.
+    #[inline(always)]
+    fn claim_if_movable(&self, slot: SlotRef) -> Option<SlotRef> {
+        if slot.home().is_null() { self.claim_movable(slot.pid()) } else { Some(slot) }
+    }
+
+    /// Queues what has to leave the LIFO slot.
+    fn displace(&self, slot: SlotRef) {
+        if slot.home().is_null() { self.push_new(slot) } else { self.push_woken(slot) }
     }
 
     fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
@@ -524,16 +550,26 @@ impl Worker {
                 // SAFETY: the owner's thread.
                 unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
             }
+            Action::Rest => self.end_activation(slot, false),
+            Action::Again => self.end_activation(slot, true),
             Action::Finish => self.bury(slot),
         }
         Park::Parked
     }
 
-    /// Gives the actor its stack. False if the kernel refused one: then it stays queued.
+    /// Gives the actor its stack. False if there was none: then it stays queued.
+    #[inline]
     fn prepare_start(&'static self, slot: SlotRef) -> bool {
+        let (class, server) = (slot.stack_class(), slot.is_server());
         // SAFETY: the owner's thread.
-        match unsafe { self.supplies.with(|supplies| supplies.take_stack(slot.stack_class())) } {
+        let stack = unsafe {
+            self.supplies.with(|supplies| if server { supplies.lend_stack(class) } else { supplies.take_stack(class) })
+        };
+        match stack {
             Ok(stack) => {
+                if server {
+                    self.counters.activations.add(1);
+                }
                 stack.set_owner(ptr::from_ref(slot).cast_mut().cast());
                 slot.stack_index.set(stack.index());
                 slot.set_home(ptr::from_ref(self).cast());
@@ -549,7 +585,8 @@ impl Worker {
         }
     }
 
-    /// Reservations make this nearly impossible: the kernel has no memory for a page table. The actor waits and is tried again.
+    /// For thread actors reservations make this nearly impossible: the kernel has no memory for a page table. Servers, which have none,
+    /// come here when all stacks are in use. The actor waits and is tried again.
     #[cold]
     fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
@@ -558,11 +595,35 @@ impl Worker {
         std::thread::yield_now();
     }
 
-    /// Takes back slot and stack of an actor that has ended.
-    fn bury(&self, slot: SlotRef) {
-        // SAFETY: the actor ran on it, has switched away for good, and is buried once.
+    /// Takes the stack from an actor that has switched away from it for good.
+    fn strip(&self, slot: SlotRef) -> Stack {
+        // SAFETY: the actor ran on it, and is stripped once.
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
+        slot.set_home(ptr::null());
+        stack
+    }
+
+    /// Takes back the stack of a server, which is movable again.
+    fn end_activation(&self, slot: SlotRef, again: bool) {
+        let stack = self.strip(slot);
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|supplies| supplies.take_stack_back(&stack)) };
+        // Before anybody else can activate it; see `Shared::servers_at_rest`.
+        self.counters.rests.add(1);
+        let entry = Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() };
+        // Invariant: after it is idle the server may run, end and be gone; nothing below touches it.
+        if again {
+            slot.state.unclaim();
+        } else if slot.state.rest() == Rest::Idle {
+            return;
+        }
+        self.push_entry(entry);
+    }
+
+    /// Takes back slot and stack of an actor that has ended.
+    fn bury(&self, slot: SlotRef) {
+        let stack = self.strip(slot);
         slot.state.finish();
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|supplies| supplies.take_back(slot, &stack)) };
@@ -633,18 +694,13 @@ impl Worker {
     }
 
     fn fire_timers(&self, now_ns: u64) {
-        while let Some(due) = { self.timers().pop_due(now_ns) } {
-            if let Some(pid) = Pid::from_bits(due) {
-                park::unpark(pid);
+        while let Some(due) = self.timers.pop_due(now_ns) {
+            match due {
+                Due::Unpark(pid) => park::unpark(pid),
+                Due::Fire(firing) => self.fire(firing),
             }
         }
-        let next = self.timers().next_deadline();
-        self.next_timer_ns.set(next.unwrap_or(u64::MAX));
-    }
-
-    fn timers(&self) -> MutexGuard<'_, TimerStore> {
-        // Nothing panics while it is held.
-        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.next_timer_ns.set(self.timers.next_deadline());
     }
 
     /// Whether there is something to do, for a worker that has announced its sleep. By the locks, not by guesses.
@@ -736,7 +792,7 @@ impl Worker {
 
     /// Parks the running actor. If it has just woken another one, that one runs at once, without a detour over the worker's stack.
     #[inline(always)]
-    pub(super) fn park(&self, slot: SlotRef) {
+    pub(super) fn park(&'static self, slot: SlotRef) {
         match self.take_heir() {
             Some(heir) => {
                 self.predecessor.set(Some(slot));
@@ -763,11 +819,12 @@ impl Worker {
 
     /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
     #[inline(always)]
-    fn take_heir(&self) -> Option<SlotRef> {
+    fn take_heir(&'static self) -> Option<SlotRef> {
         if !self.counts_as_plain_tick() {
             return None;
         }
-        self.take_lifo()
+        let heir = self.take_lifo()?;
+        (!heir.home().is_null() || self.prepare_start(heir)).then_some(heir)
     }
 
     #[inline(always)]
@@ -826,9 +883,15 @@ impl Worker {
         unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
     }
 
-    fn finish(&self, slot: SlotRef) -> ! {
-        self.suspend(slot, Action::Finish);
-        unreachable!("nobody resumes an actor that has ended")
+    /// Switches away from a stack for good.
+    fn leave(&self, slot: SlotRef, turn: Turn) -> ! {
+        let action = match turn {
+            Turn::Ended => Action::Finish,
+            Turn::Idle => Action::Rest,
+            Turn::Again => Action::Again,
+        };
+        self.suspend(slot, action);
+        unreachable!("nobody resumes a stack that was left for good")
     }
 
     pub(super) fn run_next(&self, pid: Pid) {
@@ -838,7 +901,7 @@ impl Worker {
     /// A wake of one of this worker's actors.
     #[inline]
     pub(super) fn wake(&self, slot: SlotRef) {
-        if !current::here().is_some_and(|here| ptr::eq(here, &raw const self.here)) {
+        if !current::here().is_some_and(|here| self.is_here(here)) {
             self.inbox.push(slot.index(), &slot.next);
             return self.notify();
         }
@@ -847,7 +910,18 @@ impl Worker {
         if self.here.running.get().is_null() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
-            self.push_woken(displaced);
+            self.displace(displaced);
+        }
+    }
+
+    /// Queues a server here that has mail. The caller is this worker, or an actor that runs on it; `soon`: one that is about to park.
+    pub(super) fn activate(&self, slot: SlotRef, soon: bool) {
+        self.counters.wakes.add(1);
+        if !soon {
+            return self.push_new(slot);
+        }
+        if let Some(displaced) = self.lifo.replace(Some(slot)) {
+            self.displace(displaced);
         }
     }
 
@@ -868,6 +942,12 @@ impl Worker {
         self.notify();
     }
 
+    /// A slot for a new server. The caller is an actor of this worker.
+    pub(super) fn admit_server(&self) -> std::io::Result<SlotRef> {
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(Supplies::admit_server) }
+    }
+
     /// A slot and, for `class`, a stack reservation for a new actor. The caller is an actor of this worker.
     pub(super) fn admit(&self, class: StackClass) -> std::io::Result<SlotRef> {
         // SAFETY: the owner's thread.
@@ -876,11 +956,53 @@ impl Worker {
 
     pub(super) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
         self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
-        self.timers().insert(deadline_ns, slot.pid().to_bits())
+        self.timers.insert(deadline_ns, slot.pid())
     }
 
     pub(super) fn disarm(&self, timer: TimerKey) -> bool {
-        self.timers().remove(timer)
+        self.timers.remove(timer)
+    }
+
+    /// Files a firing. The caller is an actor of this worker.
+    pub(super) fn arm_firing(&self, deadline_ns: u64, firing: Firing) -> FiringKey {
+        if firing.holds_up_the_end() {
+            // Ordering: Relaxed. Read when all workers sleep.
+            self.shared().deliveries.fetch_add(1, Ordering::Relaxed);
+        }
+        self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
+        self.timers.insert_firing(deadline_ns, firing)
+    }
+
+    /// Takes it back; from any thread. `None` if it has fired.
+    pub(super) fn disarm_firing(&self, firing: FiringKey) -> Option<Firing> {
+        let firing = self.timers.remove_firing(firing)?;
+        self.note_delivery(firing.holds_up_the_end());
+        Some(firing)
+    }
+
+    fn fire(&self, firing: Firing) {
+        let held_up = firing.holds_up_the_end();
+        firing.fire(Runtime(self.shared.get().cast()));
+        self.note_delivery(held_up);
+    }
+
+    fn note_delivery(&self, held_up: bool) {
+        if held_up {
+            // Ordering: Release; pairs with the Acquire of who ends idle servers: it sees the mail.
+            self.shared().deliveries.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Whether a server that has handled so many messages in a row should let others go first.
+    #[inline]
+    pub(super) fn turn_is_over(&self, count: u32) -> bool {
+        let budget = self.here.budget.get();
+        if budget > 0 {
+            self.here.budget.set(budget - 1);
+        } else if self.slice_is_over() {
+            return true;
+        }
+        count >= TURN_MESSAGES && (self.has_lifo() || self.others_wait())
     }
 
     /// Fills the running actor's budget, which has reached zero; true if its slice is over.
@@ -909,7 +1031,7 @@ impl Worker {
     }
 
     pub(super) fn timer_count(&self) -> usize {
-        self.timers().len()
+        self.timers.len()
     }
 }
 
@@ -935,8 +1057,8 @@ unsafe extern "C" fn enter(argument: *mut ()) -> ! {
     worker.settle_predecessor();
     let job = slot.job();
     // SAFETY: the job lives until `run` frees it; this is its actor's stack.
-    unsafe { ((*job).run)(job, slot) };
-    worker.finish(slot)
+    let turn = unsafe { ((*job).run)(job, slot) };
+    worker.leave(slot, turn)
 }
 
 fn is_older(pushed_ns: u64, now_ns: u64, age_ns: u64) -> bool {

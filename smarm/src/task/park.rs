@@ -125,14 +125,38 @@ pub(crate) fn kill(pid: Pid) {
 fn wake(slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
-    if transition(&slot.state) != Unpark::Push {
-        return;
+    match transition(&slot.state) {
+        Unpark::Push if plain => futex::wake_one(slot.state.futex().0.as_ptr()),
+        Unpark::Push => Host::wake(slot),
+        Unpark::Activate => Host::activate(slot, false),
+        Unpark::Pending | Unpark::Stale => {}
     }
-    if plain {
-        futex::wake_one(slot.state.futex().0.as_ptr());
-    } else {
-        Host::wake(slot);
+}
+
+/// Tells an idle server that there is mail; `soon`: the caller is about to park, and the server may run in its place.
+#[inline]
+pub(crate) fn activate(slot: SlotRef, pid: Pid, soon: bool) {
+    if slot.state.mail(pid.generation()) == Unpark::Activate {
+        Host::activate(slot, soon);
     }
+}
+
+/// Asks a server to end when it has no mail. From any thread; never parks.
+pub(crate) fn end(pid: Pid) {
+    let slot = slot::slot_of(pid);
+    if slot.state.end(pid.generation()) == Unpark::Activate {
+        Host::activate(slot, false);
+    }
+}
+
+/// Asks a server to end if it is idle. False if it is not.
+pub(crate) fn end_idle(pid: Pid) -> bool {
+    let slot = slot::slot_of(pid);
+    let asked = slot.state.end_idle(pid.generation()) == Unpark::Activate;
+    if asked {
+        Host::activate(slot, false);
+    }
+    asked
 }
 
 /// What a killed actor unwinds with. Nobody outside this crate can name it.

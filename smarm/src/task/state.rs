@@ -1,19 +1,21 @@
 //! The state word: generation, state and flags of a slot in one `AtomicU64`.
 //!
 //! ```text
-//!   63           32 31      5    4       3     2   0
-//!   | generation   | unused | permit | kill | state |
+//!   63           32 31      7    6     5      4       3     2   0
+//!   | generation   | unused | end | mail | permit | kill | state |
 //! ```
 //!
 //! | state | who owns the stack and the slot's fields | leaves by |
 //! |---|---|---|
-//! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors) or `Running` (threads) |
+//! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors), `Idle` (servers) or `Running` (threads) |
 //! | `Queued` | nobody: it has no stack; whoever claims it | `claim` → `Running` (`Notified` if there is a permit) with a stack |
-//! | `Running` | the home worker: on its processor, in one of its rings, or on the way there through its inbox | `park` → `Parked`, `finish` → `Free` |
+//! | `Running` | the home worker: on its processor, in one of its rings, or on the way there through its inbox | `park` → `Parked`, `rest` → `Idle` or `Queued`, `unclaim` → `Queued`, `finish` → `Free` |
 //! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
 //! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Running` |
+//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end` → `Queued` |
 //!
-//! `Idle` (a server between two messages) is reserved.
+//! Mail and unpark differ. Mail makes an idle server `Queued`; a running one only remembers it until it wants to rest. An unpark concerns the
+//! wait that a handler is in, and is nothing to an idle server.
 //!
 //! # Invariants
 //!
@@ -39,10 +41,17 @@ const QUEUED: u64 = 1;
 const RUNNING: u64 = 2;
 const NOTIFIED: u64 = 3;
 const PARKED: u64 = 4;
+const IDLE: u64 = 5;
 /// Asked to end: delivered at a safe point.
 const KILL: u64 = 1 << 3;
 /// Unparked before it was started: its first park returns at once. Only while `Queued`; then it is `Notified`.
 const PERMIT: u64 = 1 << 4;
+/// Mail came after a server had looked for it for the last time, before it was `Idle`. Only while `Running`.
+const MAIL: u64 = 1 << 5;
+/// A server was asked to end when it has no mail.
+const END: u64 = 1 << 6;
+/// What may be added to a `Queued` word before it is claimed.
+const MARKS: u64 = KILL | PERMIT | END;
 const GENERATION_SHIFT: u32 = 32;
 
 /// What came of an attempt to run a task.
@@ -71,10 +80,22 @@ pub(crate) enum Park {
 pub(crate) enum Unpark {
     /// It was parked and counts as running: the caller must push it to its home.
     Push,
+    /// It was idle and is queued: the caller must push it to some worker.
+    Activate,
     /// It will see the wake by itself.
     Pending,
     /// There is no such task any more.
     Stale,
+}
+
+/// What came of a server's wish to rest.
+#[must_use = "a server that may not rest is lost unless it is pushed"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rest {
+    /// It is idle; the caller may not touch it any more.
+    Idle,
+    /// There is mail, or it is to end: it is queued, and the caller must push it.
+    Queued,
 }
 
 /// What an inspector sees.
@@ -84,6 +105,7 @@ pub(crate) enum Seen {
     Queued,
     Running,
     Parked,
+    Idle,
 }
 
 #[derive(Debug)]
@@ -123,6 +145,11 @@ impl StateWord {
         self.occupy(QUEUED)
     }
 
+    /// Gives a free slot to a new server without mail: next generation, `Idle`. The generation.
+    pub(crate) fn occupy_idle(&self) -> u32 {
+        self.occupy(IDLE)
+    }
+
     /// Gives a free slot to a plain thread: next generation, `Running`. The generation.
     pub(crate) fn occupy_running(&self) -> u32 {
         self.occupy(RUNNING)
@@ -146,7 +173,7 @@ impl StateWord {
     /// Whether the task of this generation waits to be started; a guess.
     pub(crate) fn is_movable(&self, generation: u32) -> bool {
         // Ordering: Relaxed. A guess.
-        self.0.load(Ordering::Relaxed) & !(KILL | PERMIT) == word(generation, QUEUED)
+        self.0.load(Ordering::Relaxed) & !MARKS == word(generation, QUEUED)
     }
 
     /// Claims a task without a stack, from a queue entry or a hint; it has a stack from now on.
@@ -163,7 +190,7 @@ impl StateWord {
     /// Claims a task that may have been killed or unparked since it was queued as `queued`; `word` is what it looked like last.
     #[cold]
     fn claim_marked(&self, mut word: u64, queued: u64) -> Claim {
-        while word & !(KILL | PERMIT) == queued {
+        while word & !MARKS == queued {
             let state = if word & PERMIT != 0 { NOTIFIED } else { RUNNING };
             let running = word & !(STATE_MASK | PERMIT) | state;
             // Ordering: AcqRel; Acquire sees what the spawner and the wakers published, Release keeps the chain of transitions
@@ -176,14 +203,14 @@ impl StateWord {
         Claim::Stale
     }
 
-    /// Takes a claim of a task without a stack back: it could not be started.
+    /// Takes a claim back: the task could not be started, or is a server that lets others go first. It has no stack.
     pub(crate) fn unclaim(&self) {
         // Ordering: Relaxed. A guess for the compare-and-swap.
         let mut word = self.0.load(Ordering::Relaxed);
         // Ordering: AcqRel; as in `claim`.
         while let Err(now) = self.0.compare_exchange_weak(
             word,
-            word & !STATE_MASK | QUEUED | if word & STATE_MASK == NOTIFIED { PERMIT } else { 0 },
+            word & !(STATE_MASK | MAIL) | QUEUED | if word & STATE_MASK == NOTIFIED { PERMIT } else { 0 },
             Ordering::AcqRel,
             Ordering::Relaxed,
         ) {
@@ -225,6 +252,27 @@ impl StateWord {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return parked,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Publishes that a server that has no mail is idle, unless mail or a kill came meanwhile. From another stack; it has none any more. A
+    /// permit is forgotten: the wait that it was for is over.
+    pub(crate) fn rest(&self) -> Rest {
+        // Ordering: Relaxed. A guess for the compare-and-swap.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running server rests");
+            let (state, rest) = if word & (MAIL | KILL | END) == 0 { (IDLE, Rest::Idle) } else { (QUEUED, Rest::Queued) };
+            // Ordering: AcqRel. Release publishes the server's state to who activates it next; Acquire keeps the chain.
+            match self.0.compare_exchange_weak(
+                word,
+                word & !(STATE_MASK | MAIL) | state,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return rest,
                 Err(now) => word = now,
             }
         }
@@ -280,26 +328,70 @@ impl StateWord {
 
     #[inline(never)]
     fn wake(&self, generation: u32, bits: u64) -> Unpark {
+        self.change(generation, |word| {
+            let (state, answer) = match word & STATE_MASK {
+                PARKED => (RUNNING, Unpark::Push),
+                RUNNING => (NOTIFIED, Unpark::Pending),
+                QUEUED => (QUEUED | PERMIT, Unpark::Pending),
+                IDLE if bits != 0 => (QUEUED, Unpark::Activate),
+                same => (same, Unpark::Pending),
+            };
+            (word & !STATE_MASK | state | bits, answer)
+        })
+    }
+
+    /// Tells a server that there is mail. By the one who found it asleep: see `actor::mailbox`.
+    pub(crate) fn mail(&self, generation: u32) -> Unpark {
+        let (idle, queued) = (word(generation, IDLE), word(generation, QUEUED));
+        // Ordering: AcqRel, as in `change`; most often it is idle.
+        if self.0.compare_exchange(idle, queued, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            return Unpark::Activate;
+        }
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED, Unpark::Activate),
+            RUNNING | NOTIFIED => (word | MAIL, Unpark::Pending),
+            _ => (word, Unpark::Pending),
+        })
+    }
+
+    /// Asks a server to end when it has no mail.
+    pub(crate) fn end(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
+            _ => (word | END, Unpark::Pending),
+        })
+    }
+
+    /// Asks a server to end, if it is idle.
+    pub(crate) fn end_idle(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
+            _ => (word, Unpark::Pending),
+        })
+    }
+
+    /// Changes the word of a task of this generation, by a read-modify-write even if that changes nothing: invariant 2.
+    #[inline(always)]
+    fn change(&self, generation: u32, by: impl Fn(u64) -> (u64, Unpark)) -> Unpark {
         // Ordering: Relaxed. A guess for the compare-and-swap; a stale generation needs nothing from us.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if (word >> GENERATION_SHIFT) as u32 != generation || word & STATE_MASK == FREE {
                 return Unpark::Stale;
             }
-            let (state, answer) = match word & STATE_MASK {
-                PARKED => (RUNNING, Unpark::Push),
-                RUNNING => (NOTIFIED, Unpark::Pending),
-                QUEUED => (QUEUED | PERMIT, Unpark::Pending),
-                same => (same, Unpark::Pending),
-            };
-            let next = word & !STATE_MASK | state | bits;
-            // Ordering: AcqRel. Release publishes what the waker wrote before; Acquire makes the saved context ours to push. Also
-            // when `next == word`: invariant 2.
+            let (next, answer) = by(word);
+            // Ordering: AcqRel. Release publishes what the waker wrote before; Acquire makes what the task published ours to pass on.
             match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// Whether the server was asked to end, by [`end`](Self::end).
+    pub(crate) fn is_ending(&self) -> bool {
+        // Ordering: Relaxed. Set before the claim of who asks.
+        self.0.load(Ordering::Relaxed) & END != 0
     }
 
     /// Whether the task was asked to end.
@@ -317,6 +409,7 @@ impl StateWord {
             QUEUED => Seen::Queued,
             RUNNING | NOTIFIED => Seen::Running,
             PARKED => Seen::Parked,
+            IDLE => Seen::Idle,
             _ => Seen::Free,
         }
     }
