@@ -9,6 +9,11 @@ pub(crate) fn key<'a>(written: &str, known: impl Iterator<Item = &'a str> + Clon
     }
 }
 
+/// The word that `written` misses by a slip or two: close enough to say that it can be nothing else.
+pub(crate) fn slip<const N: usize>(written: &str, words: [&'static str; N]) -> Option<&'static str> {
+    words.into_iter().find(|word| slips(written, word) <= if word.len() < 5 { 1 } else { 2 })
+}
+
 /// The name with the fewest slips from `written`, if they are few for its length.
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (slips, name) = known.map(|name| (slips(written, name), name)).min()?;

@@ -28,7 +28,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// The path of smarm; the attribute has no other key.
 fn smarm(settings: Vec<Setting>, mistakes: &mut Mistakes) -> TokenStream {
     let mut smarm = quote!(::smarm);
-    for Setting { key, value } in settings {
+    for Setting { key, value, .. } in settings {
         match value {
             _ if key != "crate" => {
                 let advice = advice::key(&key.to_string(), std::iter::once("crate"));

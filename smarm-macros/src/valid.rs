@@ -95,7 +95,7 @@ const KEYS: [Key; 10] = [
 pub(crate) fn options(attr: Attr, settings: Vec<Setting>, mistakes: &mut Mistakes) -> Options {
     let mut options = Options::default();
     let mut seen = Vec::new();
-    for Setting { key, value } in settings {
+    for Setting { key, value, .. } in settings {
         if seen.contains(&key) {
             mistakes.note(&key, format!("`{key}` is given twice; keep one of them"));
             continue;
