@@ -10,7 +10,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, ImplGenerics, Type, TypeGenerics, WhereClause, parse_quote};
+use syn::{Attribute, GenericParam, Generics, Type, parse_quote};
 
 use super::hook::{self, Hook};
 use super::marks::{Event, Shape};
@@ -20,11 +20,6 @@ use super::parse::{Block, Item};
 use super::signature::Takes;
 use super::{Actor, Refused, types};
 use crate::attr::Function;
-
-/// What a lint could say of generated items, it would say of code that nobody wrote.
-fn allowed() -> TokenStream {
-    quote!(#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, deprecated, unused)])
-}
 
 impl ToTokens for Actor {
     fn to_tokens(&self, tokens: &mut TokenStream) {
@@ -68,13 +63,19 @@ fn local(name: &str) -> Ident {
 }
 
 impl Actor {
-    /// The `impl`'s generics for a generated item: without lifetimes, which are refused, and with the bounds of what
-    /// crosses threads.
+    /// The `impl`'s generics, without lifetimes, which are refused.
     fn generics(&self) -> Generics {
         let mut generics = self.block.generics.clone();
         let parameters = std::mem::take(&mut generics.params);
         generics.params =
             parameters.into_iter().filter(|it| !matches!(it, GenericParam::Lifetime(_))).collect();
+        generics
+    }
+
+    /// The generics of what sends and starts. The types themselves have fewer bounds, so that a handle can be named
+    /// where nothing is sent.
+    fn sendable_generics(&self) -> Generics {
+        let mut generics = self.generics();
         for parameter in generics.type_params_mut() {
             parameter.bounds.push(parse_quote!(::core::marker::Send));
             parameter.bounds.push(parse_quote!('static));
@@ -82,17 +83,21 @@ impl Actor {
         generics
     }
 
-    /// `impl<..> Name<..> where ..` for one of the generated types.
-    fn implement(&self, of: Option<&TokenStream>, name: &Ident, body: &TokenStream) -> TokenStream {
-        let allowed = allowed();
-        let generics = self.generics();
-        let (parameters, arguments, bounds): (ImplGenerics<'_>, TypeGenerics<'_>, Option<&WhereClause>) =
-            generics.split_for_impl();
+    /// The lints that the user silenced for the whole `impl`. Few others look at what a macro has written.
+    fn allowed(&self) -> impl Iterator<Item = &Attribute> {
+        self.block.attributes.iter().filter(|attribute| attribute.path().is_ident("allow"))
+    }
+
+    /// `impl<..> Trait for Handle<..> where .. { .. }`, or an inherent one.
+    fn implement(&self, of: Option<TokenStream>, generics: &Generics, body: &TokenStream) -> TokenStream {
+        let allowed = self.allowed();
+        let handle = &self.handle;
+        let (parameters, arguments, bounds) = generics.split_for_impl();
         let of = of.map(|path| quote!(#path for));
         quote! {
-            #[automatically_derived]
-            #allowed
-            impl #parameters #of #name #arguments #bounds { #body }
+            #[allow(deprecated)]
+            #(#allowed)*
+            impl #parameters #of #handle #arguments #bounds { #body }
         }
     }
 
@@ -105,7 +110,7 @@ impl Actor {
     }
 
     fn message_enum(&self) -> TokenStream {
-        let (name, generics, allowed) = (&self.message_type, self.generics(), allowed());
+        let (name, generics, allowed) = (&self.message_type, self.generics(), self.allowed());
         let bounds = &generics.where_clause;
         let doc = format!(" The messages of `{}`.", self.name);
         let derive = self.options.derive.iter();
@@ -115,7 +120,8 @@ impl Actor {
             #[doc = #doc]
             #(#[derive(#derive)])*
             #[non_exhaustive]
-            #allowed
+            #[allow(deprecated, private_bounds, private_interfaces)]
+            #(#allowed)*
             pub enum #name #generics #bounds {
                 #(#variants,)*
                 #never
@@ -175,7 +181,7 @@ impl Actor {
 
     fn handle_struct(&self) -> TokenStream {
         let Self { smarm, handle, .. } = self;
-        let (generics, message, allowed) = (self.generics(), self.message_of(), allowed());
+        let (generics, message, allowed) = (self.generics(), self.message_of(), self.allowed());
         let bounds = &generics.where_clause;
         let doc = format!(
             " A handle to a running `{}`: clone it, send it, keep it as long as you like.",
@@ -183,7 +189,8 @@ impl Actor {
         );
         quote! {
             #[doc = #doc]
-            #allowed
+            #[allow(private_bounds)]
+            #(#allowed)*
             pub struct #handle #generics #bounds {
                 actor: #smarm::ActorRef<#message>,
             }
@@ -193,10 +200,21 @@ impl Actor {
     fn handle_impls(&self) -> TokenStream {
         let methods = self.messages.iter().map(|message| self.handle_method(message));
         let refused = self.refused.iter().map(|refused| self.refused_method(refused));
-        let methods = self.implement(None, &self.handle, &quote!(#(#methods)* #(#refused)*));
-        let verbs = self.implement(None, &self.handle, &self.verbs());
-        let traits = self.handle_traits();
-        quote!(#methods #verbs #traits)
+        let verbs = self.verbs();
+        let sendable = self.sendable_generics();
+        let methods = self.implement(None, &sendable, &quote!(#(#methods)* #(#refused)* #verbs));
+        let message = self.message_of();
+        let smarm = &self.smarm;
+        let handle = self.implement(
+            Some(quote!(#smarm::Handle)),
+            &sendable,
+            &quote! {
+                type Msg = #message;
+                fn actor(&self) -> &#smarm::ActorRef<Self::Msg> { &self.actor }
+            },
+        );
+        let traits = self.common_traits();
+        quote!(#methods #handle #traits)
     }
 
     fn handle_method(&self, message: &Message) -> TokenStream {
@@ -241,13 +259,15 @@ impl Actor {
         let Some(reply) = message.reply() else {
             return quote!(#(#converted)* self.actor.cast(#message_type::#variant { #(#fields),* }));
         };
-        let slot = message.reply_name();
-        let local = match message.slot() {
-            Some(_) => local("reply"),
-            None => slot.clone(),
+        let (local, slot) = match message.reply_parameter() {
+            Some(name) => (name.clone(), quote!(#name)),
+            None => {
+                let local = local("reply");
+                (local.clone(), quote!(__reply: #local))
+            }
         };
         let call = quote! {
-            self.actor.call(|#local| #message_type::#variant { #(#fields,)* #slot: #local })
+            self.actor.call(|#local| #message_type::#variant { #(#fields,)* #slot })
         };
         let call = match reply.shape {
             Shape::Nested => call,
@@ -351,18 +371,11 @@ impl Actor {
         verbs.into_iter().filter(|(verb, _)| !is_taken(verb)).map(|(_, verb)| verb).collect()
     }
 
-    fn handle_traits(&self) -> TokenStream {
-        let Self { smarm, handle, .. } = self;
-        let message = self.message_of();
-        let name = handle.to_string();
+    /// What values of every type can do, whatever the messages are.
+    fn common_traits(&self) -> TokenStream {
+        let name = self.handle.to_string();
+        let generics = self.generics();
         let traits = [
-            (
-                quote!(#smarm::Handle),
-                quote! {
-                    type Msg = #message;
-                    fn actor(&self) -> &#smarm::ActorRef<Self::Msg> { &self.actor }
-                },
-            ),
             (
                 quote!(::core::clone::Clone),
                 quote! {
@@ -393,7 +406,7 @@ impl Actor {
                 },
             ),
         ];
-        traits.iter().map(|(of, body)| self.implement(Some(of), handle, body)).collect()
+        traits.into_iter().map(|(of, body)| self.implement(Some(of), &generics, &body)).collect()
     }
 
     /// The method that starts the actor; the one thing that is generated on the user's own type.
@@ -402,8 +415,8 @@ impl Actor {
             return None;
         }
         let Self { smarm, handle, block: Block { self_type, generics: written, .. }, .. } = self;
-        let allowed = allowed();
-        let generics = self.generics();
+        let allowed = self.allowed();
+        let generics = self.sendable_generics();
         let (_, arguments, bounds) = generics.split_for_impl();
         let parameters = if self.borrows { written.to_token_stream() } else { generics.to_token_stream() };
         let assertions = self.assertions();
@@ -412,7 +425,7 @@ impl Actor {
             false => quote!(#smarm::__private::start(self)),
         };
         Some(quote! {
-            #allowed
+            #(#allowed)*
             impl #parameters #self_type #bounds {
                 /// Starts the actor, and gives a handle to it.
                 #[track_caller]
@@ -451,16 +464,16 @@ impl Actor {
 
     fn actor_impl(&self) -> TokenStream {
         let Self { smarm, handle, block: Block { self_type, .. }, .. } = self;
-        let allowed = allowed();
-        let generics = self.generics();
+        let allowed = self.allowed();
+        let generics = self.sendable_generics();
         let (parameters, arguments, bounds) = generics.split_for_impl();
         let message = self.message_of();
         let actor = local("actor");
         let options = self.server_options();
         let (dispatch, last, hooks) = (self.dispatch(), self.last(), self.hooks());
         quote! {
-            #[automatically_derived]
-            #allowed
+            #[allow(deprecated, unreachable_code)]
+            #(#allowed)*
             unsafe impl #parameters #smarm::Actor for #self_type #bounds {
                 type Msg = #message;
                 type Handle = #handle #arguments;
@@ -669,11 +682,6 @@ impl Message {
     /// The reply, if the message has a field of its own for it.
     fn slot(&self) -> Option<&Reply> {
         self.reply().filter(|_| self.reply_parameter().is_none())
-    }
-
-    /// The field that says where the reply goes.
-    fn reply_name(&self) -> Ident {
-        self.reply_parameter().cloned().unwrap_or_else(|| format_ident!("__reply"))
     }
 }
 
