@@ -243,7 +243,9 @@ impl Actor {
             }
             (Shape::Flat, _) => {
                 let result = quote_spanned!(ty.span()=> <#ty as #smarm::__private::ResultLike>);
-                quote!(-> ::core::result::Result<#result::Ok, #smarm::CallError<#result::Err>>)
+                quote_spanned! {ty.span()=>
+                    -> ::core::result::Result<#result::Ok, #smarm::CallError<#result::Err>>
+                }
             }
         }
     }
@@ -272,8 +274,8 @@ impl Actor {
         let call = match reply.shape {
             Shape::Nested => call,
             Shape::Flat => {
-                let flat = quote_spanned!(reply.ty.span()=> #smarm::__private::flat);
-                quote!(#flat(#call))
+                let ty = &reply.ty;
+                quote!(#smarm::__private::flat::<#ty, _, _>(#call))
             }
         };
         quote!(#(#converted)* #call)
@@ -585,13 +587,17 @@ impl Actor {
         let slot = message.slot().map(|_| quote!(__reply: #reply));
         let fields = fields.chain(slot);
         let arguments = message.parameters.iter().map(|parameter| parameter.name().unwrap_or(ctx));
-        let call = quote!(Self::#name(self, #(#arguments),*));
+        let actor = quote!(self);
+        let place = match message.kind {
+            Kind::Cast { result: Some(place) } => place,
+            _ => Span::call_site(),
+        };
+        let call = quote_spanned!(place=> Self::#name(#actor, #(#arguments),*));
         let run = match message.kind {
             Kind::Call(_) if message.slot().is_some() => quote!(#reply.send(#call)),
-            Kind::Cast { result: Some(place) } => {
-                let report = quote_spanned!(place=> #smarm::__private::cast_result);
+            Kind::Cast { result: Some(_) } => {
                 let name = format!("{}::{}", self.name, message.name);
-                quote!(#report(#name, #call))
+                quote!(#smarm::__private::cast_result(#name, #call))
             }
             Kind::Call(_) | Kind::Cast { result: None } => call,
         };

@@ -1,7 +1,6 @@
 //! The attributes that smarm gives to methods: taken from them, since rustc knows none of them.
 
 use proc_macro2::Ident;
-use quote::ToTokens;
 use syn::{Attribute, Expr, Meta};
 
 use super::types::text;
@@ -68,39 +67,34 @@ const ALIASES: [(&str, &str); 12] = [
 /// Takes the marks from `attributes`.
 pub(crate) fn take(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Marks {
     let mut marks = Marks::default();
-    let (ours, others) = std::mem::take(attributes)
-        .into_iter()
-        .partition::<Vec<_>, _>(|attribute| is_mark(attribute, mistakes));
-    *attributes = others;
-    for attribute in ours {
-        marks.take(attribute, mistakes);
+    for attribute in std::mem::take(attributes) {
+        let name = attribute.path().get_ident().map(Ident::to_string).unwrap_or_default();
+        if WORDS.contains(&name.as_str()) {
+            marks.put(&name, attribute, mistakes);
+        } else if let Some(advice) = advice(&name) {
+            mistakes.note(attribute, advice);
+        } else {
+            attributes.push(attribute);
+        }
     }
     marks
 }
 
-/// Whether an attribute is ours. One that is nobody's, but nearly ours, is refused here and goes no further.
-fn is_mark(attribute: &Attribute, mistakes: &mut Mistakes) -> bool {
-    let Some(name) = attribute.path().get_ident().map(Ident::to_string) else { return false };
-    if WORDS.contains(&name.as_str()) {
-        return true;
-    }
+/// What to say of an attribute that is nobody's, but nearly ours. rustc has the word for all others.
+fn advice(name: &str) -> Option<String> {
     if name == "on_linked_exit" {
-        mistakes.note(
-            attribute,
-            "`#[on_linked_exit]` is not there yet: `ctx.monitor(pid)` and `#[on_down]` tell of exits",
-        );
-        return true;
+        let sentence =
+            "`#[on_linked_exit]` is not there yet: `ctx.monitor(pid)` and `#[on_down]` tell of exits";
+        return Some(sentence.to_owned());
     }
-    let meant = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, word)| *word);
-    let Some(word) = meant.or_else(|| advice::slip(&name, WORDS)) else { return false };
-    mistakes.note(attribute, format!("unknown attribute `{name}`; did you mean `#[{word}]`?"));
-    true
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, word)| *word);
+    let word = alias.or_else(|| advice::slip(name, WORDS))?;
+    Some(format!("unknown attribute `{name}`; did you mean `#[{word}]`?"))
 }
 
 impl Marks {
-    fn take(&mut self, attribute: Attribute, mistakes: &mut Mistakes) {
-        let name = attribute.path().to_token_stream().to_string();
-        match name.as_str() {
+    fn put(&mut self, name: &str, attribute: Attribute, mistakes: &mut Mistakes) {
+        match name {
             "call" => {
                 self.shape = shape(&attribute, mistakes);
                 put(&mut self.call, attribute, mistakes);
@@ -113,7 +107,7 @@ impl Marks {
                 no_list(&attribute, mistakes);
                 put(&mut self.skip, attribute, mistakes);
             }
-            _ => self.hooks.extend(event(&name, &attribute, mistakes).map(|event| (event, Mark(attribute)))),
+            _ => self.hooks.extend(event(name, &attribute, mistakes).map(|event| (event, Mark(attribute)))),
         }
     }
 

@@ -257,7 +257,7 @@ fn kind(
     match (&signature.output, slot) {
         (ReturnType::Type(_, ty), _) if marks.cast.is_some() => cast(ty, mistakes),
         (ReturnType::Type(_, ty), _) => returned(ty, marks, self_type, mistakes),
-        (ReturnType::Default, Some(slot)) => answered(slot, marks, mistakes),
+        (ReturnType::Default, Some(slot)) => answered(slot, marks),
         (ReturnType::Default, None) if marks.call.is_some() => {
             let ty = parse_quote_spanned!(signature.ident.span()=> ());
             Kind::Call(Reply { ty, shape: Shape::Nested })
@@ -299,13 +299,11 @@ fn returned(ty: &Type, marks: &Marks, self_type: &Type, mistakes: &mut Mistakes)
 }
 
 /// A call whose reply goes through a `ReplyTo<T>`.
-fn answered(slot: &Type, marks: &Marks, mistakes: &mut Mistakes) -> Kind {
+fn answered(slot: &Type, marks: &Marks) -> Kind {
     let ty = match types::arguments(slot, "ReplyTo").as_deref() {
         Some([ty]) => (*ty).clone(),
-        _ => {
-            mistakes.note(slot, "say what the reply is: `ReplyTo<u64>`, for one");
-            parse_quote_spanned!(slot.span()=> ())
-        }
+        // rustc says that the type is incomplete.
+        _ => parse_quote_spanned!(slot.span()=> ()),
     };
     let shape = marks.shape.unwrap_or_else(|| shape(&ty));
     Kind::Call(Reply { ty, shape })

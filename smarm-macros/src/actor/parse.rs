@@ -3,11 +3,11 @@
 //! By hand, for the sake of editors: bodies are token trees that nobody looks into, and an item that does not parse
 //! costs that item alone. syn's own `ItemImpl` would lose the handle with the first half-typed line.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Generics, Result, Token, Type, Visibility, braced};
+use syn::{Attribute, Generics, Result, Token, Type, Visibility, braced, parse_quote};
 
 use crate::attr::{self, Function};
 use crate::mistakes::Mistakes;
@@ -77,14 +77,14 @@ fn trait_impl(name: &Type) -> syn::Error {
 
 /// What to do with an attribute that stands on something else.
 fn misplaced(visibility: &Visibility, input: ParseStream<'_>) -> Result<syn::Error> {
-    let advice = if attr::starts_function(input) {
+    let advice = if input.peek2(Token![impl]) {
+        "write a plain `impl Type { .. }`"
+    } else if attr::starts_function(input) {
         "for a function there are `#[smarm::main]`, `#[smarm::test]` and `#[smarm::preemptible]`"
     } else if input.peek(Token![struct]) || input.peek(Token![enum]) || input.peek(Token![union]) {
         "write it above `impl Type { .. }`, where the methods are"
     } else if input.peek(Token![trait]) {
         "a trait is no actor; a type is, with the methods of its own `impl`"
-    } else if input.peek(Token![unsafe]) || input.peek(Token![default]) {
-        "write a plain `impl Type { .. }`"
     } else {
         "write it above `impl Type { .. }`"
     };
@@ -114,35 +114,37 @@ fn items(input: ParseStream<'_>, mistakes: &mut Mistakes) -> Vec<Item> {
 }
 
 fn item(input: ParseStream<'_>, mistakes: &mut Mistakes) -> Result<Item> {
-    let attributes = input.call(Attribute::parse_outer)?;
+    let mut attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
     if !attr::starts_function(input) {
         let rest = other(input)?;
         return Ok(Item::Other(quote!(#(#attributes)* #visibility #rest)));
     }
     let ahead = input.fork();
-    let signature = ahead.parse()?;
+    let signature = ahead.parse().map_err(|mistake| {
+        syn::Error::new(mistake.span(), "this method is left out: its signature does not parse")
+    })?;
     input.advance_to(&ahead);
-    let body = body(input, mistakes);
+    let body = body(input).unwrap_or_else(|mistake| {
+        mistakes.add(mistake);
+        attributes.push(parse_quote!(#[allow(unused)]));
+        never_ending()
+    });
     Ok(Item::Function(Function { attributes, visibility, signature, body }))
 }
 
-/// A body that is not there yet counts as one that never ends, so that it raises no errors of its own.
-fn body(input: ParseStream<'_>, mistakes: &mut Mistakes) -> TokenTree {
+fn body(input: ParseStream<'_>) -> Result<TokenTree> {
     let ahead = input.fork();
-    match attr::body(&ahead) {
-        Ok(body) => {
-            input.advance_to(&ahead);
-            body
-        }
-        Err(mistake) => {
-            mistakes.add(mistake);
-            if input.peek(Token![;]) {
-                skip_item(input);
-            }
-            TokenTree::Group(proc_macro2::Group::new(Delimiter::Brace, quote!(loop {})))
-        }
+    let body = attr::body(&ahead);
+    if body.is_ok() || input.peek(Token![;]) {
+        input.advance_to(&ahead);
     }
+    body
+}
+
+/// A body that is not there yet counts as one that has every type.
+fn never_ending() -> TokenTree {
+    Group::new(Delimiter::Brace, quote!(loop {})).into()
 }
 
 /// A constant or a type, up to its semicolon; a macro, up to its braces or semicolon.

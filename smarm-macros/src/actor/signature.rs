@@ -45,7 +45,8 @@ pub(crate) fn check_qualifiers(subject: &str, signature: &Signature, mistakes: &
 pub(crate) fn takes(receiver: &Receiver, mistakes: &mut Mistakes) -> Takes {
     match &receiver.kind {
         ReceiverKind::Value => Takes::Value,
-        ReceiverKind::Reference(_, Some(lifetime), _) => {
+        // One with another name is declared somewhere, and is noted there.
+        ReceiverKind::Reference(_, Some(lifetime), _) if lifetime.ident == "static" => {
             mistakes.note(lifetime, "the actor lends itself for one message only: remove the lifetime");
             Takes::Reference
         }
