@@ -17,8 +17,8 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Block, Expr, ExprAsync, ExprCall, ExprClosure, ExprConst, ExprForLoop, ExprLoop,
-    ExprMethodCall, ExprRepeat, ExprUnsafe, ExprWhile, GenericArgument, Item, Macro, Pat, Safety, Signature,
-    Type, parse_quote_spanned,
+    ExprMethodCall, ExprRepeat, ExprUnsafe, ExprWhile, GenericArgument, Item, Macro, Safety, Signature, Type,
+    parse_quote_spanned,
 };
 
 use crate::attr::Function;
@@ -250,10 +250,6 @@ impl VisitMut for Loops<'_> {
     fn visit_generic_argument_mut(&mut self, node: &mut GenericArgument) {
         self.on(Ground::Exempt, |this| visit_mut::visit_generic_argument_mut(this, node));
     }
-
-    fn visit_pat_mut(&mut self, node: &mut Pat) {
-        self.on(Ground::Exempt, |this| visit_mut::visit_pat_mut(this, node));
-    }
 }
 
 /// The closure that `argument` is, also in parentheses.
@@ -280,4 +276,232 @@ fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
         TokenTree::Group(group) => mentions(group.stream(), words),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    /// A function with `CHECK;` for each check, and `QUIET;` for each that delivers no kill.
+    fn checked(item: TokenStream) -> String {
+        let mut function = crate::attr::function(item).expect("it parses").expect("it is a function");
+        super::function(&quote!(::smarm), &mut function);
+        let Function { attributes, visibility, signature, body } = function;
+        let text = text(quote!(#(#attributes)* #visibility #signature #body));
+        let call = |name: &str| format!(":: smarm :: __private :: {name} ()");
+        text.replace(&call("checkpoint_no_kill"), "QUIET").replace(&call("checkpoint"), "CHECK")
+    }
+
+    /// syn writes the empty parameters of a closure as two tokens.
+    fn text(tokens: TokenStream) -> String {
+        tokens.to_string().replace("||", "| |")
+    }
+
+    #[track_caller]
+    fn same(item: TokenStream, expected: TokenStream) {
+        assert_eq!(checked(item), text(expected));
+    }
+
+    #[track_caller]
+    fn unchanged(item: TokenStream) {
+        assert_eq!(checked(item.clone()), text(item));
+    }
+
+    #[test]
+    fn every_kind_of_loop_is_checked_first_thing() {
+        same(
+            quote! { fn f() { loop { a(); } while b() { c(); } while let Some(x) = d() { e(x); } for g in h() { i(g); } } },
+            quote! { fn f() {
+                loop { CHECK; a(); }
+                while b() { CHECK; c(); }
+                while let Some(x) = d() { CHECK; e(x); }
+                for g in h() { CHECK; i(g); }
+            } },
+        );
+    }
+
+    #[test]
+    fn loops_are_found_however_deep() {
+        same(
+            quote! { fn f() -> u8 {
+                'outer: loop {
+                    match a() {
+                        B => for c in d() { if e { while f() {} } else { continue 'outer; } },
+                        _ if { loop { break true } } => { let g = loop { break 1; }; return g; }
+                    }
+                    let Some(x) = y else { loop { break; } };
+                    (|z| z)({ for i in 0..1 {} });
+                }
+            } },
+            quote! { fn f() -> u8 {
+                'outer: loop {
+                    CHECK;
+                    match a() {
+                        B => for c in d() { CHECK; if e { while f() { CHECK; } } else { continue 'outer; } },
+                        _ if { loop { CHECK; break true } } => { let g = loop { CHECK; break 1; }; return g; }
+                    }
+                    let Some(x) = y else { loop { CHECK; break; } };
+                    (|z| z)({ for i in 0..1 { CHECK; } });
+                }
+            } },
+        );
+    }
+
+    #[test]
+    fn closures_that_are_spawned_or_scoped_are_checked() {
+        same(
+            quote! { fn f() {
+                spawn(move || loop { a(); });
+                smarm::spawn((|| { for b in c() {} }));
+                smarm::scope(|s| { while d() { s.spawn(|| for e in g() {}); } });
+                Builder::new().name("x").spawn(|| loop {}).unwrap();
+            } },
+            quote! { fn f() {
+                spawn(move || loop { CHECK; a(); });
+                smarm::spawn((|| { for b in c() { CHECK; } }));
+                smarm::scope(|s| { while d() { CHECK; s.spawn(|| for e in g() { CHECK; }); } });
+                Builder::new().name("x").spawn(|| loop { CHECK; }).unwrap();
+            } },
+        );
+    }
+
+    #[test]
+    fn other_closures_and_futures_are_not_but_what_they_spawn_is() {
+        same(
+            quote! { fn f() {
+                LOCAL.with(|a| for b in a {});
+                all.iter().map(|c| { loop {} spawn(move || loop { c(); }) });
+                let future = async { loop {} spawn(async || loop {}); spawn(|| loop {}); };
+                let later = || loop {};
+            } },
+            quote! { fn f() {
+                LOCAL.with(|a| for b in a {});
+                all.iter().map(|c| { loop {} spawn(move || loop { CHECK; c(); }) });
+                let future = async { loop {} spawn(async || loop {}); spawn(|| loop { CHECK; }); };
+                let later = || loop {};
+            } },
+        );
+    }
+
+    #[test]
+    fn a_scope_has_the_ground_it_is_opened_on() {
+        unchanged(quote! { fn f() { LOCAL.with(|a| scope(|s| loop {})); } });
+    }
+
+    #[test]
+    fn unsafe_code_is_left_alone() {
+        unchanged(quote! { fn f() { unsafe { loop { a(); spawn(|| loop {}); } } } });
+        for word in
+            [quote!(unsafe), quote!(extern "C"), quote!(const), quote!(async), quote!(unsafe extern "C")]
+        {
+            unchanged(quote! { #word fn f() { loop {} } });
+        }
+    }
+
+    #[test]
+    fn a_loop_that_contains_unsafe_code_is_checked_without_kill() {
+        same(
+            quote! { fn f() {
+                for a in b() {}
+                for c in d() { for e in g() {} unsafe { h() } }
+            } },
+            quote! { fn f() {
+                for a in b() { CHECK; }
+                for c in d() { QUIET; for e in g() { QUIET; } unsafe { h() } }
+            } },
+        );
+        same(
+            quote! { fn f() { while unsafe { a() } {} } },
+            quote! { fn f() { while unsafe { a() } { QUIET; } } },
+        );
+        same(
+            quote! { fn f() { loop { deref!(unsafe { *a }); } } },
+            quote! { fn f() { loop { QUIET; deref!(unsafe { *a }); } } },
+        );
+    }
+
+    #[test]
+    fn once_unsafe_code_has_begun_no_kill_comes_between_its_parts() {
+        same(
+            quote! { fn f() { let a = unsafe { read(b) }; for c in d() {} unsafe { write(b, a) } } },
+            quote! { fn f() { let a = unsafe { read(b) }; for c in d() { QUIET; } unsafe { write(b, a) } } },
+        );
+        same(
+            quote! { fn f() { ptr!(unsafe { a }); loop {} } },
+            quote! { fn f() { ptr!(unsafe { a }); loop { QUIET; } } },
+        );
+    }
+
+    #[test]
+    fn a_spawned_closure_begins_anew_and_ends_with_itself() {
+        same(
+            quote! { fn f() { unsafe { a() } spawn(|| { loop {} unsafe { b() } loop {} }); } },
+            quote! { fn f() { unsafe { a() } spawn(|| { loop { CHECK; } unsafe { b() } loop { QUIET; } }); } },
+        );
+        same(
+            quote! { fn f() { spawn(|| unsafe { a() }); loop {} } },
+            quote! { fn f() { spawn(|| unsafe { a() }); loop { CHECK; } } },
+        );
+    }
+
+    #[test]
+    fn nested_items_are_not_the_functions_own() {
+        same(
+            quote! { fn f() {
+                fn inner() { loop { unsafe { a() } } }
+                struct S;
+                impl Drop for S { fn drop(&mut self) { loop {} } }
+                loop {}
+            } },
+            quote! { fn f() {
+                fn inner() { loop { unsafe { a() } } }
+                struct S;
+                impl Drop for S { fn drop(&mut self) { loop {} } }
+                loop { CHECK; }
+            } },
+        );
+    }
+
+    #[test]
+    fn what_the_compiler_evaluates_is_left_alone() {
+        unchanged(quote! { fn f() {
+            const A: u8 = loop { break 1 };
+            static B: u8 = loop { break 1 };
+            let c = const { loop { break 1 } };
+            let d = [0; { loop { break 1 } }];
+            let e: [u8; { loop { break 1 } }] = g::<{ loop { break 1 } }>();
+        } });
+    }
+
+    #[test]
+    fn no_check_leaves_a_loop_and_all_in_it_alone_and_is_removed() {
+        same(
+            quote! { fn f() { #[no_check] loop { for a in b() { #[no_check] while c() {} } } loop {} } },
+            quote! { fn f() { loop { for a in b() { while c() {} } } loop { CHECK; } } },
+        );
+        same(
+            quote! { #[inline] #[no_check] fn f() { loop { spawn(|| loop {}); } } },
+            quote! { #[inline] fn f() { loop { spawn(|| loop {}); } } },
+        );
+        same(
+            quote! { fn f() { spawn(#[no_check] || loop {}); map(#[no_check] || { #[no_check] loop {} }); } },
+            quote! { fn f() { spawn(|| loop {}); map(|| { loop {} }); } },
+        );
+        same(quote! { #[no_check] fn f() { a ! ! } }, quote! { fn f() { a ! ! } });
+    }
+
+    #[test]
+    fn attributes_in_a_loop_stay_first() {
+        same(
+            quote! { fn f() { for a in b() { #![allow(unused)] c(); } } },
+            quote! { fn f() { for a in b() { #![allow(unused)] CHECK; c(); } } },
+        );
+    }
+
+    #[test]
+    fn a_body_that_does_not_parse_is_passed_on() {
+        unchanged(quote! { fn f() { loop { let x = foo. ; } } });
+        unchanged(quote! { fn f() { for x in } });
+    }
 }

@@ -119,3 +119,66 @@ fn is_drop(block: &ItemImpl) -> bool {
     let name = block.trait_.as_ref().and_then(|(path, _)| path.segments.last());
     name.is_some_and(|name| name.ident == "Drop")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preemptible(item: TokenStream) -> String {
+        expand(quote!(), item).to_string().replace(":: smarm :: __private :: checkpoint ()", "CHECK")
+    }
+
+    #[test]
+    fn functions_and_methods_are_checked_those_of_drop_are_not() {
+        let item = quote! { mod m {
+            pub fn a(&self) { loop {} }
+            impl S { const fn b() { loop {} } fn c() { loop {} } }
+            impl Read for S { fn d() { loop {} } }
+            impl Drop for S { fn drop(&mut self) { loop {} } }
+            impl ::core::ops::Drop for T { fn drop(&mut self) { loop {} } }
+            trait T { fn e() { loop {} } fn f(); }
+            mod n { #[no_check] fn g() { loop {} } fn h() { loop {} } }
+            static I: u8 = loop {};
+        } };
+        let expected = quote! { mod m {
+            pub fn a(&self) { loop { CHECK; } }
+            impl S { const fn b() { loop {} } fn c() { loop { CHECK; } } }
+            impl Read for S { fn d() { loop { CHECK; } } }
+            impl Drop for S { fn drop(&mut self) { loop {} } }
+            impl ::core::ops::Drop for T { fn drop(&mut self) { loop {} } }
+            trait T { fn e() { loop { CHECK; } } fn f(); }
+            mod n { fn g() { loop {} } fn h() { loop { CHECK; } } }
+            static I: u8 = loop {};
+        } };
+        assert_eq!(preemptible(item), expected.to_string());
+    }
+
+    #[test]
+    fn smarm_may_have_another_name() {
+        let generated = expand(quote!(crate = my::smarm), quote! { fn f() { loop {} } });
+        let expected = quote! { fn f() { loop { my::smarm::__private::checkpoint(); } } };
+        assert_eq!(generated.to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn what_does_not_parse_is_passed_on() {
+        let item = quote! { fn f() { loop { x. } } };
+        assert_eq!(preemptible(item.clone()), item.to_string());
+    }
+
+    #[test]
+    fn what_gets_no_checks_is_refused_and_kept() {
+        for item in [
+            quote! { struct S; },
+            quote! { const fn f() { loop {} } },
+            quote! { async fn f() { loop {} } },
+            quote! { unsafe fn f() { loop {} } },
+            quote! { extern "C" fn f() { loop {} } },
+            quote! { impl Drop for S { fn drop(&mut self) { loop {} } } },
+        ] {
+            let generated = preemptible(item.clone());
+            assert_eq!(generated.matches("compile_error").count(), 1, "{item}");
+            assert!(generated.ends_with(&item.to_string()), "{generated}");
+        }
+    }
+}
