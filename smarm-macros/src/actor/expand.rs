@@ -229,7 +229,7 @@ impl Actor {
         quote! {
             #docs
             #(#attributes)*
-            #visibility fn #name(&self, #(#arguments),*) #output { #body }
+            #visibility fn #name(&self #(, #arguments)*) #output { #body }
         }
     }
 
@@ -294,7 +294,7 @@ impl Actor {
         let output = message.reply().map(|reply| self.output(reply, &types::boxed(&reply.ty)));
         quote! {
             #(#conditions)*
-            #visibility fn #name #generics(&self, #(#arguments),*) #output #bounds { loop {} }
+            #visibility fn #name #generics(&self #(, #arguments)*) #output #bounds { loop {} }
         }
     }
 
@@ -592,7 +592,7 @@ impl Actor {
             Kind::Cast { result: Some(place) } => place,
             _ => Span::call_site(),
         };
-        let call = quote_spanned!(place=> Self::#name(#actor, #(#arguments),*));
+        let call = quote_spanned!(place=> Self::#name(#actor #(, #arguments)*));
         let run = match message.kind {
             Kind::Call(_) if message.slot().is_some() => quote!(#reply.send(#call)),
             Kind::Cast { result: Some(_) } => {
@@ -628,7 +628,7 @@ impl Actor {
         });
         quote! {
             #(#conditions)*
-            fn #method(&mut self, #takes #ctx: &mut #smarm::Ctx<Self>) { Self::#name(self, #(#arguments),*) }
+            fn #method(&mut self, #takes #ctx: &mut #smarm::Ctx<Self>) { Self::#name(self #(, #arguments)*) }
         }
     }
 
@@ -639,7 +639,7 @@ impl Actor {
         let hooks = self.hooks.iter().filter(|hook| matches!(hook.event, Event::Every(_)));
         let hooks = hooks.map(|Hook { name, parameters, conditions, .. }| {
             let arguments = parameters.iter().map(|_| &ctx);
-            quote!(#(#conditions)* |#actor, #ctx| Self::#name(#actor, #(#arguments),*))
+            quote!(#(#conditions)* |#actor, #ctx| Self::#name(#actor #(, #arguments)*))
         });
         let hooks = hooks.collect::<Vec<_>>();
         (!hooks.is_empty()).then(|| {
