@@ -8,5 +8,4 @@ impl Counter {
     fn lost(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

@@ -8,5 +8,4 @@ impl Counter {
     fn bye(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

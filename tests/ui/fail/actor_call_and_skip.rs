@@ -9,5 +9,4 @@ impl Counter {
     pub fn add(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

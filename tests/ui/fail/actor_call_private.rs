@@ -8,5 +8,4 @@ impl Counter {
     fn flush(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

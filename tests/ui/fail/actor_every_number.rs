@@ -8,5 +8,4 @@ impl Counter {
     fn tick(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

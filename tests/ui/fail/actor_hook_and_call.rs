@@ -9,5 +9,4 @@ impl Counter {
     pub fn begin(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

@@ -8,5 +8,4 @@ impl Counter {
     async fn begin(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

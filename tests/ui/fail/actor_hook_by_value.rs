@@ -8,5 +8,4 @@ impl Counter {
     fn bye(self) {}
 }
 
-fn main() {
-}
+fn main() {}

@@ -8,5 +8,4 @@ impl Counter {
     fn begin<T>(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

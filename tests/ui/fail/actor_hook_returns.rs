@@ -10,5 +10,4 @@ impl Counter {
     }
 }
 
-fn main() {
-}
+fn main() {}

@@ -11,5 +11,4 @@ impl Counter {
     fn good_bye(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

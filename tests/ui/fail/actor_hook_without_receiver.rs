@@ -8,5 +8,4 @@ impl Counter {
     fn begin() {}
 }
 
-fn main() {
-}
+fn main() {}

@@ -11,5 +11,4 @@ impl Counter {
     fn sleep(&mut self) {}
 }
 
-fn main() {
-}
+fn main() {}

@@ -11,5 +11,4 @@ impl Counter {
     }
 }
 
-fn main() {
-}
+fn main() {}

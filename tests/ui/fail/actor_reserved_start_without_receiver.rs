@@ -9,5 +9,4 @@ impl Counter {
     }
 }
 
-fn main() {
-}
+fn main() {}

@@ -61,7 +61,11 @@ mod inner {
         }
 
         /// A callback.
-        pub fn each(&self, call: Box<dyn Fn(&K, &mut S::Value) -> bool + Send>, by: for<'a> fn(&'a K) -> &'a str) {
+        pub fn each(
+            &self,
+            call: Box<dyn Fn(&K, &mut S::Value) -> bool + Send>,
+            by: for<'a> fn(&'a K) -> &'a str,
+        ) {
             let _ = (call, by);
         }
 
@@ -74,7 +78,8 @@ mod inner {
 
     pub(super) fn uses<S: Source<Value = u8> + Send + 'static>(cache: &CacheHandle<String, S, 2>) {
         cache.put(String::new(), 1);
-        let _: Result<[Option<u8>; 2], smarm::CallError<Vec<String>>> = cache.many([String::new(), String::new()]);
+        let _: Result<[Option<u8>; 2], smarm::CallError<Vec<String>>> =
+            cache.many([String::new(), String::new()]);
         cache.name("a", None).ok();
     }
 }
