@@ -8,15 +8,16 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Expr, Ident, Result, Signature, Token, Visibility};
+use syn::token::Paren;
+use syn::{Attribute, Expr, Ident, Result, Signature, Token, Visibility, parenthesized};
 
 use crate::mistakes::Mistakes;
 
-/// One `key = value` of the attribute.
+/// One `key`, `key = value` or `key(list)` of the attribute; which of them is right depends on the key.
 pub(crate) struct Setting {
     pub(crate) key: Ident,
-    /// Missing in `#[smarm::main(workers)]`; which sentence that deserves depends on the key.
     pub(crate) value: Option<Expr>,
+    pub(crate) list: Option<TokenStream>,
 }
 
 /// A function, taken apart as far as its opening brace.
@@ -59,18 +60,28 @@ fn setting(input: ParseStream<'_>) -> Result<Setting> {
     }
     let key = input.call(Ident::parse_any)?;
     if !input.peek(Token![=]) {
+        let list = list(input)?;
         skip_to_comma(input);
-        return Ok(Setting { key, value: None });
+        return Ok(Setting { key, value: None, list });
     }
     input.parse::<Token![=]>()?;
     if input.is_empty() || input.peek(Token![,]) {
-        return Ok(Setting { key, value: None });
+        return Ok(Setting { key, value: None, list: None });
     }
     let value = input.parse()?;
     if !input.is_empty() && !input.peek(Token![,]) {
         return Err(input.error(format!("expected `,` after the value of `{key}`")));
     }
-    Ok(Setting { key, value: Some(value) })
+    Ok(Setting { key, value: Some(value), list: None })
+}
+
+fn list(input: ParseStream<'_>) -> Result<Option<TokenStream>> {
+    if !input.peek(Paren) {
+        return Ok(None);
+    }
+    let content;
+    parenthesized!(content in input);
+    content.parse().map(Some)
 }
 
 fn skip_past_comma(input: ParseStream<'_>, mistakes: &mut Mistakes) {
@@ -103,20 +114,26 @@ fn parse_function(input: ParseStream<'_>) -> Result<Option<Function>> {
     Ok(Some(Function { attributes, visibility, signature, body }))
 }
 
-fn starts_function(input: ParseStream<'_>) -> bool {
-    input.peek(Token![fn])
-        || input.peek(Token![const])
-        || input.peek(Token![async])
-        || input.peek(Token![unsafe])
-        || input.peek(Token![extern])
+/// Whether a function follows, and not a constant or something else.
+pub(crate) fn starts_function(input: ParseStream<'_>) -> bool {
+    let constant = input.peek(Token![const])
+        && !input.peek2(Token![fn])
+        && !input.peek2(Token![async])
+        && !input.peek2(Token![unsafe])
+        && !input.peek2(Token![extern]);
+    !constant
+        && (input.peek(Token![fn])
+            || input.peek(Token![const])
+            || input.peek(Token![async])
+            || input.peek(Token![unsafe])
+            || input.peek(Token![extern]))
 }
 
-fn body(input: ParseStream<'_>) -> Result<TokenTree> {
-    let tree = input.parse::<TokenTree>();
-    match tree {
-        Ok(TokenTree::Group(group)) if is_block(group.delimiter()) && input.is_empty() => Ok(group.into()),
-        Ok(tree) => Err(syn::Error::new(tree.span(), "expected the function's body, in braces")),
-        Err(mistake) => Err(mistake),
+/// The body of a function, which nobody looks into.
+pub(crate) fn body(input: ParseStream<'_>) -> Result<TokenTree> {
+    match input.parse()? {
+        TokenTree::Group(group) if is_block(group.delimiter()) => Ok(group.into()),
+        tree => Err(syn::Error::new(tree.span(), "expected the function's body, in braces")),
     }
 }
 

@@ -10,8 +10,10 @@ use syn::spanned::Spanned;
 use syn::{ExprRange, ReturnType, Signature};
 
 use crate::attr::{self, Function};
+use crate::checkpoint;
 use crate::mistakes::Mistakes;
-use crate::valid::{self, Attr, Options, Value, Workers};
+use crate::valid::{self, Attr, Options, Workers};
+use crate::value::Value;
 
 /// Long enough for a loaded machine, short enough for a build that hangs.
 const DEFAULT_WATCHDOG: Value = Value::Milliseconds(60_000);
@@ -19,7 +21,10 @@ const DEFAULT_WATCHDOG: Value = Value::Milliseconds(60_000);
 pub(crate) fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let (options, mut mistakes) = options(Attr::Main, attribute);
     let expansion = match function(Attr::Main, item) {
-        Ok(function) => main_function(&options, function),
+        Ok(mut function) => {
+            checkpoint::function(&smarm(&options, Span::call_site()), &mut function);
+            main_function(&options, function)
+        }
         Err(refusal) => {
             mistakes.append(refusal.mistakes);
             let other = refusal.other;

@@ -3,10 +3,15 @@
 //! Use them through the `smarm` crate, which re-exports them with everything that their expansions name:
 //! [`#[smarm::main]`](macro@main) runs a program's `main` as the root actor, [`#[smarm::test]`](macro@test) a test.
 
+mod actor;
+mod advice;
 mod attr;
+mod checkpoint;
 mod expand;
 mod mistakes;
+mod preemptible;
 mod valid;
+mod value;
 
 use proc_macro::TokenStream;
 
@@ -149,4 +154,16 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::test(attribute.into(), item.into()).into()
+}
+
+/// Puts a [`check!`](macro@check) into the loops.
+#[proc_macro_attribute]
+pub fn preemptible(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    preemptible::expand(attribute.into(), item.into()).into()
+}
+
+/// Makes the methods of an `impl` the messages of an actor.
+#[proc_macro_attribute]
+pub fn actor(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    actor::expand(attribute.into(), item.into()).into()
 }

@@ -39,3 +39,8 @@ impl Mistakes {
         self.found.map(|mistakes| mistakes.to_compile_error()).unwrap_or_default()
     }
 }
+
+/// One mistake, with the tokens it is about.
+pub(crate) fn refuse<T>(tokens: impl ToTokens, sentence: impl Display) -> syn::Result<T> {
+    Err(syn::Error::new_spanned(tokens, sentence))
+}

@@ -4,16 +4,16 @@
 //! wrong is refused here; what only a type or a computed value can show is left to rustc and to `Config`, which point
 //! at the same tokens.
 
-use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprRange, Ident, Lit, LitInt, Path, RangeLimits, Result, ReturnType, Safety, Type};
+use syn::{Expr, ExprRange, Ident, Lit, Path, RangeLimits, Result, ReturnType, Safety, Type};
 
+use crate::advice;
 use crate::attr::{Function, Setting};
-use crate::mistakes::Mistakes;
+use crate::mistakes::{Mistakes, refuse};
+use crate::value::{self, Value, literal, magnitude};
 
-// The limits of `smarm::runtime::Config`, which checks them again: a macro crate cannot import from its user.
+/// The limit of `smarm::runtime::Config`, which checks it again: a macro crate cannot import from its user.
 const MAX_WORKERS: u64 = 1024;
-const MAX_STACK_BYTES: u64 = 8 << 20;
 
 /// Which attribute was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,14 +57,6 @@ pub(crate) enum Workers {
     Between(ExprRange),
 }
 
-/// The value of a setting, as it is to be emitted.
-pub(crate) enum Value {
-    /// The user's expression; its type is rustc's business.
-    Written(Expr),
-    Bytes(u64),
-    Milliseconds(u64),
-}
-
 struct Key {
     name: &'static str,
     takes: Takes,
@@ -103,7 +95,7 @@ const KEYS: [Key; 10] = [
 pub(crate) fn options(attr: Attr, settings: Vec<Setting>, mistakes: &mut Mistakes) -> Options {
     let mut options = Options::default();
     let mut seen = Vec::new();
-    for Setting { key, value } in settings {
+    for Setting { key, value, .. } in settings {
         if seen.contains(&key) {
             mistakes.note(&key, format!("`{key}` is given twice; keep one of them"));
             continue;
@@ -124,12 +116,12 @@ fn take(attr: Attr, name: Ident, value: Option<Expr>, options: &mut Options) -> 
     match key.takes {
         Takes::Workers => options.workers = Some(workers(value)?),
         Takes::Number => options.calls.push((name, number(key, value)?)),
-        Takes::Size => options.calls.push((name, size(key, value)?)),
+        Takes::Size => options.calls.push((name, value::size(key.name, value)?)),
         Takes::Policy => options.calls.push((name, policy(key, value)?)),
-        Takes::Time => options.calls.push((name, time(key, value)?)),
+        Takes::Time => options.calls.push((name, value::time(key.name, value)?)),
         Takes::Watchdog => options.watchdog = Some(watchdog(key, value)?),
         Takes::Switch => no_allocator_yet(&value)?,
-        Takes::Path => options.smarm = Some(path(value)?),
+        Takes::Path => options.smarm = Some(value::path(value)?),
     }
     Ok(())
 }
@@ -146,32 +138,8 @@ fn key(attr: Attr, name: &Ident) -> Result<&'static Key> {
 }
 
 fn advice(attr: Attr, written: &str) -> String {
-    let known = || KEYS.iter().filter(|key| key.only.is_none_or(|only| only == attr)).map(|key| key.name);
-    match known().find(|name| name.starts_with(written)).or_else(|| nearest(written, known())) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("the keys are `{}`", known().collect::<Vec<_>>().join("`, `")),
-    }
-}
-
-/// The name with the fewest slips from `written`, if they are few for its length.
-fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (slips, name) = known.map(|name| (slips(written, name), name)).min()?;
-    (slips <= name.len().div_ceil(3)).then_some(name)
-}
-
-/// The Levenshtein distance: insertions, deletions and replacements of a letter.
-fn slips(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (line, have) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, want) in to.chars().enumerate() {
-            let replaced = diagonal + usize::from(have != want);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[row.len() - 1]
+    let known = KEYS.iter().filter(|key| key.only.is_none_or(|only| only == attr)).map(|key| key.name);
+    advice::key(written, known)
 }
 
 fn workers(value: Expr) -> Result<Workers> {
@@ -218,25 +186,6 @@ fn number(key: &Key, value: Expr) -> Result<Value> {
     }
 }
 
-fn size(key: &Key, value: Expr) -> Result<Value> {
-    let Key { name, .. } = key;
-    let bytes = match literal(&value) {
-        None => return Ok(Value::Written(value)),
-        Some(Lit::Int(number)) if !has_unit(number) => Some(magnitude(number)),
-        Some(Lit::Str(text)) => scaled(&text.value(), &[("K", 1 << 10), ("M", 1 << 20)]),
-        Some(_) => None,
-    };
-    match bytes {
-        None => refuse(
-            &value,
-            format!("`{name}` takes bytes, such as `1 << 20`, or a size such as `\"1M\"` or `\"256K\"`"),
-        ),
-        Some(0) => refuse(&value, format!("`{name}` cannot be 0: the smallest stack is `\"128K\"`")),
-        Some(bytes @ 1..=MAX_STACK_BYTES) => Ok(Value::Bytes(bytes)),
-        Some(_) => refuse(&value, format!("`{name}` is too large: write `\"8M\"` or less")),
-    }
-}
-
 fn policy(key: &Key, value: Expr) -> Result<Value> {
     let Key { name, example, .. } = key;
     match literal(&value) {
@@ -245,24 +194,9 @@ fn policy(key: &Key, value: Expr) -> Result<Value> {
     }
 }
 
-fn time(key: &Key, value: Expr) -> Result<Value> {
-    let Key { name, .. } = key;
-    let milliseconds = match literal(&value) {
-        None => return Ok(Value::Written(value)),
-        Some(Lit::Str(text)) => scaled(&text.value(), &[("ms", 1), ("s", 1000), ("min", 60_000)]),
-        Some(_) => None,
-    };
-    match milliseconds {
-        Some(milliseconds) => Ok(Value::Milliseconds(milliseconds)),
-        None => {
-            refuse(&value, format!("`{name}` takes a time, such as `\"5s\"` or `\"100ms\"`, or a `Duration`"))
-        }
-    }
-}
-
 fn watchdog(key: &Key, value: Expr) -> Result<Value> {
     let place = value.span();
-    match time(key, value)? {
+    match value::time(key.name, value)? {
         Value::Milliseconds(0) => {
             Err(syn::Error::new(place, "`watchdog` cannot be 0: no test would be in time"))
         }
@@ -278,49 +212,11 @@ fn no_allocator_yet(value: &Expr) -> Result<()> {
     }
 }
 
-fn path(value: Expr) -> Result<Path> {
-    match value {
-        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
-        value => {
-            refuse(value, "`crate` takes the path under which smarm is known here, as in `crate = my_smarm`")
-        }
-    }
-}
-
-/// A literal, also in parentheses or as an argument of the `macro_rules!` macro that wrote the attribute.
-fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
-        Expr::Lit(literal) => Some(&literal.lit),
-        Expr::Paren(inner) => literal(&inner.expr),
-        Expr::Group(inner) => literal(&inner.expr),
-        _ => None,
-    }
-}
-
 fn literal_number(value: &Expr) -> Option<u64> {
     match literal(value)? {
         Lit::Int(number) => Some(magnitude(number)),
         _ => None,
     }
-}
-
-/// What does not fit is larger than every limit.
-fn magnitude(number: &LitInt) -> u64 {
-    number.base10_parse().unwrap_or(u64::MAX)
-}
-
-/// `8M` without quotes is an integer with the suffix `M`.
-fn has_unit(number: &LitInt) -> bool {
-    !matches!(number.suffix(), "" | "usize")
-}
-
-/// `text` as a whole number and one of the units; a number that does not fit is larger than every limit.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;
-    let fits = |number: u64| number.checked_mul(*scale);
-    (digits > 0).then(|| number.parse().ok().and_then(fits).unwrap_or(u64::MAX))
 }
 
 /// The sentence for an attribute on something else than a function.
@@ -415,8 +311,4 @@ pub(crate) fn returns_unit(output: &ReturnType) -> bool {
         ReturnType::Default => true,
         ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()),
     }
-}
-
-fn refuse<T>(tokens: impl ToTokens, sentence: impl std::fmt::Display) -> Result<T> {
-    Err(syn::Error::new_spanned(tokens, sentence))
 }

@@ -1,0 +1,15 @@
+struct Counter {
+    n: u64,
+}
+
+#[smarm::actor]
+impl Counter {
+    #[call]
+    #[call]
+    pub fn add(&mut self) {}
+}
+
+fn main() {
+    let c = Counter { n: 1 }.start();
+    c.add().ok();
+}

@@ -1,0 +1,14 @@
+struct Counter {
+    n: u64,
+}
+
+#[smarm::actor]
+impl Counter {
+    #[cast(now)]
+    pub fn add(&mut self) {}
+}
+
+fn main() {
+    let c = Counter { n: 1 }.start();
+    c.add();
+}

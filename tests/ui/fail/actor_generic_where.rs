@@ -1,0 +1,18 @@
+struct Counter {
+    n: u64,
+}
+
+#[smarm::actor]
+impl Counter {
+    pub fn get(&self) -> u64
+    where
+        u64: Copy,
+    {
+        self.n
+    }
+}
+
+fn main() {
+    let c = Counter { n: 1 }.start();
+    let _ = c.get();
+}

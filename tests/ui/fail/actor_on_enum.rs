@@ -1,0 +1,8 @@
+#[smarm::actor]
+pub enum Counter {
+    One,
+}
+
+fn main() {
+    let _ = Counter::One;
+}

@@ -1,0 +1,6 @@
+#[smarm::actor]
+fn count() {}
+
+fn main() {
+    count();
+}

@@ -1,0 +1,4 @@
+#[smarm::actor]
+mod counter {}
+
+fn main() {}

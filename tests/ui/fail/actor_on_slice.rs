@@ -1,0 +1,4 @@
+#[smarm::actor]
+impl [u8] {}
+
+fn main() {}

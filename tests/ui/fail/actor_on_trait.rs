@@ -1,0 +1,6 @@
+#[smarm::actor]
+pub trait Count {
+    fn get(&self) -> u64;
+}
+
+fn main() {}

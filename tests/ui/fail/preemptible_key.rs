@@ -1,0 +1,6 @@
+#[smarm::preemptible(crat = smarm)]
+fn one() {}
+
+fn main() {
+    one();
+}

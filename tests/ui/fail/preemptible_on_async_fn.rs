@@ -1,0 +1,8 @@
+#[smarm::preemptible]
+async fn one() -> u8 {
+    1
+}
+
+fn main() {
+    drop(one());
+}

@@ -1,0 +1,6 @@
+#[smarm::preemptible]
+struct Counter;
+
+fn main() {
+    let _ = Counter;
+}

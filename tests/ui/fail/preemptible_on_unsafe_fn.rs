@@ -1,0 +1,8 @@
+#[smarm::preemptible]
+unsafe fn one() -> u8 {
+    1
+}
+
+fn main() {
+    unsafe { one() };
+}
