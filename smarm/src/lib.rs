@@ -90,7 +90,7 @@ mod api {
     pub use crate::runtime::{RuntimeHandle, handle, run};
     pub use crate::task::api::{current, kill, mask_kill, park_current, try_current, unpark, yield_now};
     pub use crate::time::sleep;
-    pub use smarm_macros::{main, test};
+    pub use smarm_macros::{actor, main, preemptible, test};
 }
 #[cfg(not(loom))]
 pub use api::*;

@@ -13,8 +13,7 @@ use super::server::{Core, System};
 use crate::channel::TrySendError;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
-use crate::sys::clock;
-use crate::task::park::{self, Wake};
+use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
 use crate::task::slot::{SlotRef, slot_of};
 use crate::task::state::Seen;
@@ -164,7 +163,7 @@ impl<M> ActorRef<M> {
     /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
     /// next.
     #[inline]
-    pub(super) fn send(&self, message: M, call: Option<CallWait>) -> Result<(), Refused<M>> {
+    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         self.used();
         let core = self.core();
         match core.mailbox.push(message, core.bound, core.overflow) {
@@ -181,13 +180,13 @@ impl<M> ActorRef<M> {
     }
 
     #[cold]
-    fn send_when_room(&self, mut message: M, call: Option<CallWait>) -> Result<(), Refused<M>> {
+    fn send_when_room(&self, mut message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         let slot = current::waiter();
         if call.is_none() && (park::is_unwinding(slot) || self.closes_a_cycle(slot)) {
             return self.send_over(message).map_err(Refused::Closed);
         }
         let (core, me) = (self.core(), slot.pid());
-        let deadline_ns = call.and_then(|call| call.deadline_ns);
+        let deadline_ns = call.and_then(Patience::deadline_ns);
         let mut was_told = false;
         loop {
             message = match core.mailbox.push(message, core.bound, core.overflow) {
@@ -301,18 +300,6 @@ impl<M> ActorRef<M> {
             Seen::Parked => ActorState::Parked,
             Seen::Free => ActorState::Ended,
         }
-    }
-}
-
-/// How a call waits for room.
-#[derive(Clone, Copy)]
-pub(super) struct CallWait {
-    pub(super) deadline_ns: Option<u64>,
-}
-
-impl CallWait {
-    pub(super) fn new(timeout: Option<Duration>) -> Self {
-        Self { deadline_ns: timeout.map(clock::deadline_after) }
     }
 }
 

@@ -9,15 +9,15 @@ use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::error::Error;
 
-use super::actor_ref::{ActorRef, CallWait, Refused};
+use super::actor_ref::{ActorRef, Refused};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::current;
-use crate::task::park::{self, Wake};
+use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
 use crate::task::reply::{Answer, CallId, Silence};
 use crate::task::slot::{Burial, SlotRef, slot_of};
-use crate::task::wait::{self, WaitKind};
+use crate::task::wait;
 
 /// The right and the duty to answer a call.
 ///
@@ -299,7 +299,6 @@ impl<M> ActorRef<M> {
             return Err(CallError::Unwinding {});
         }
         let (caller, callee) = (slot.pid(), self.pid());
-        let room = CallWait::new(self.call_timeout());
         let mut place = MaybeUninit::<T>::uninit();
         let place = place.as_mut_ptr();
         let waiting = Waiting { slot, call: slot.reply.open(place.cast()), place };
@@ -308,14 +307,15 @@ impl<M> ActorRef<M> {
             return Err(CallError::Deadlock { cycle });
         }
         let message = message(ReplyTo { caller, call: waiting.call, reply: PhantomData });
-        match self.send(message, Some(room)) {
-            Ok(()) => self.await_reply(waiting, room.deadline_ns),
+        let patience = Patience::new(slot, self.call_timeout());
+        match self.send(message, Some(patience)) {
+            Ok(()) => self.await_reply(waiting, patience),
             Err(refused) => Err(self.refused(refused)),
         }
     }
 
     #[inline]
-    fn await_reply<T>(&self, waiting: Waiting<T>, deadline_ns: Option<u64>) -> Result<T, CallError> {
+    fn await_reply<T>(&self, waiting: Waiting<T>, patience: Patience) -> Result<T, CallError> {
         let slot = waiting.slot;
         loop {
             match slot.reply.look() {
@@ -324,7 +324,7 @@ impl<M> ActorRef<M> {
                 Answer::None => {}
             }
             park::deliver_kill(slot);
-            if park::park(slot, WaitKind::Call, Some(&self.core().wait), deadline_ns) == Wake::TimedOut {
+            if patience.park(slot, &self.core().wait) == Wake::TimedOut {
                 return match waiting.leave() {
                     Some(reply) => Ok(reply),
                     None => Err(self.timed_out()),

@@ -1,7 +1,6 @@
 //! What a server knows of itself while it handles a message.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::time::Duration;
 
@@ -36,8 +35,8 @@ use crate::pid::Pid;
 /// });
 /// ```
 pub struct Ctx<A: Actor> {
-    /// A reference that does not count: the activation that made the context keeps the server alive.
-    actor: Option<ManuallyDrop<ActorRef<A::Msg>>>,
+    /// The activation that made the context keeps the server alive.
+    core: Option<NonNull<Core<A::Msg>>>,
     stops: bool,
 }
 
@@ -46,20 +45,22 @@ impl<A: Actor> Ctx<A> {
     ///
     /// The server is alive as long as the context.
     pub(super) unsafe fn new(core: &Core<A::Msg>) -> Self {
-        // SAFETY: it is never dropped, so it gives back no handle that was not counted; the caller's promise covers its use.
-        let actor = unsafe { ActorRef::from_raw(NonNull::from(core), A::__options().timeout_of_calls()) };
-        Self { actor: Some(ManuallyDrop::new(actor)), stops: false }
+        Self { core: Some(NonNull::from(core)), stops: false }
     }
 
     /// A context without a server, for tests of a message's method. [`stop`](Self::stop) is remembered.
     #[must_use]
     pub fn detached() -> Self {
-        Self { actor: None, stops: false }
+        Self { core: None, stops: false }
     }
 
     #[track_caller]
-    fn actor(&self) -> &ActorRef<A::Msg> {
-        self.actor.as_deref().expect("a detached context has no server: start one to test what needs a handle")
+    fn actor(&self) -> ActorRef<A::Msg> {
+        let core = self.core.expect("a detached context has no server: start one to test what needs a handle");
+        // SAFETY: the server lives as long as the context.
+        unsafe { core.as_ref() }.add_handle();
+        // SAFETY: counted in the line above.
+        unsafe { ActorRef::from_raw(core, A::__options().timeout) }
     }
 
     /// A handle to this server. Casts by it are queued; calls by it are [`CallError::Deadlock`](crate::CallError::Deadlock).
@@ -70,7 +71,7 @@ impl<A: Actor> Ctx<A> {
     #[must_use]
     #[track_caller]
     pub fn handle(&self) -> A::Handle {
-        A::__handle(self.actor().clone())
+        A::__handle(self.actor())
     }
 
     /// The name of this server.
@@ -108,6 +109,6 @@ impl<A: Actor> Ctx<A> {
 
 impl<A: Actor> fmt::Debug for Ctx<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx").field("actor", &self.actor).field("stops", &self.stops).finish()
+        f.debug_struct("Ctx").field("detached", &self.core.is_none()).field("stops", &self.stops).finish()
     }
 }

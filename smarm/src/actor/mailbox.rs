@@ -90,13 +90,60 @@ pub(super) struct Mailbox<M, S, W> {
 
 #[derive(Debug)]
 struct Lanes<M, S, W> {
-    messages: VecDeque<M>,
+    messages: Queue<M>,
     /// How many of the messages come before the stop that was asked for.
     stop_after: Option<u32>,
     asleep: bool,
     closed: bool,
     /// What most mailboxes do not need most of the time.
     aside: Option<Box<Aside<S, W>>>,
+}
+
+/// A queue whose first message lies in place: most servers have one message at a time, and no need of the allocator.
+#[derive(Debug)]
+struct Queue<M> {
+    first: Option<M>,
+    /// Not empty only if there is a first one.
+    others: Option<Box<VecDeque<M>>>,
+}
+
+impl<M> Default for Queue<M> {
+    fn default() -> Self {
+        Self { first: None, others: None }
+    }
+}
+
+impl<M> Queue<M> {
+    #[inline]
+    fn push_back(&mut self, message: M) {
+        if self.first.is_none() {
+            self.first = Some(message);
+        } else {
+            self.others.get_or_insert_default().push_back(message);
+        }
+    }
+
+    #[inline]
+    fn pop_front(&mut self) -> Option<M> {
+        let next = self.others.as_mut().and_then(|others| others.pop_front());
+        core::mem::replace(&mut self.first, next)
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.as_ref().map_or(0, |others| others.len())
+    }
+
+    /// Gives back the memory of an empty queue.
+    fn shrink(&mut self) {
+        self.others = None;
+    }
+
+    fn into_messages(self) -> VecDeque<M> {
+        let mut messages = self.others.map(|others| *others).unwrap_or_default();
+        self.first.into_iter().for_each(|first| messages.push_front(first));
+        messages
+    }
 }
 
 #[derive(Debug)]
@@ -114,7 +161,7 @@ impl<S, W> Default for Aside<S, W> {
 impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
     /// An empty mailbox; `asleep`: of a server that waits for its first message.
     pub(super) fn new(asleep: bool) -> Self {
-        let lanes = Lanes { messages: VecDeque::new(), stop_after: None, asleep, closed: false, aside: None };
+        let lanes = Lanes { messages: Queue::default(), stop_after: None, asleep, closed: false, aside: None };
         Self { lanes: Mutex::new(lanes) }
     }
 
@@ -217,7 +264,7 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
             if may_sleep {
                 lanes.asleep = true;
                 // An idle server owns no more than its state.
-                lanes.messages = VecDeque::new();
+                lanes.messages.shrink();
                 lanes.aside.take_if(|aside| aside.waiters.is_empty());
             }
             return Pop::Nothing;
@@ -234,7 +281,7 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
         let mut lanes = self.lock();
         lanes.closed = true;
         let Aside { system, waiters } = lanes.aside.take().map(|aside| *aside).unwrap_or_default();
-        Left { messages: core::mem::take(&mut lanes.messages), system, waiters }
+        Left { messages: core::mem::take(&mut lanes.messages).into_messages(), system, waiters }
     }
 }
 

@@ -113,10 +113,6 @@ impl ServerOptions {
         }))
     }
 
-    pub(super) fn timeout_of_calls(&self) -> Option<Duration> {
-        self.timeout
-    }
-
     /// Whether there is something to do before the first message.
     pub(super) fn runs_at_once(&self) -> bool {
         self.on_start || !self.every.is_empty() || self.idle.is_some()

@@ -6,9 +6,9 @@ use super::call::CallError;
 
 /// `Result`, seen through its aliases.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is called `Result`, but is not one",
-    label = "not a `Result`, nor an alias of it",
-    note = "write `#[call(nested)]` before the method: then the reply is this value as it is"
+    message = "`{Self}` is merely called `Result`",
+    label = "not `core::result::Result`",
+    note = "write `#[call(nested)]` above the method, and the caller gets it as it is"
 )]
 pub trait ResultLike {
     /// What it is about.
@@ -34,7 +34,7 @@ impl<T, E> ResultLike for Result<T, E> {
 /// # Errors
 ///
 /// Either.
-pub fn flat<R: ResultLike>(reply: Result<R, CallError>) -> Result<R::Ok, CallError<R::Err>> {
+pub fn flat<R: ResultLike<Ok = T, Err = E>, T, E>(reply: Result<R, CallError>) -> Result<T, CallError<E>> {
     match reply {
         Ok(reply) => reply.into_result().map_err(CallError::Reply),
         Err(error) => Err(error.widen()),

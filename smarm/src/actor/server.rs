@@ -28,7 +28,7 @@
 use core::cell::UnsafeCell;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
@@ -69,8 +69,8 @@ pub(super) struct Core<M> {
     /// First, so that the slot's job is the block.
     job: Job,
     /// What keeps the block: the server itself, all handles together, pending firings.
-    references: AtomicUsize,
-    handles: AtomicUsize,
+    references: AtomicU32,
+    handles: AtomicU32,
     pub(super) mailbox: Mailbox<M, System, Pid>,
     /// Room in the mailbox.
     pub(super) bound: usize,
@@ -147,8 +147,8 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
             },
-            references: AtomicUsize::new(2), // the server's own, and that of its handles
-            handles: AtomicUsize::new(1),
+            references: AtomicU32::new(2), // the server's own, and that of its handles
+            handles: AtomicU32::new(1),
             mailbox: Mailbox::new(asleep),
             bound: options.bound,
             overflow: options.overflow,
@@ -187,8 +187,10 @@ impl<M> Core<M> {
 
     pub(super) fn add_handle(&self) {
         // Ordering: Relaxed. The new one is made from one that keeps the count above zero, or by the server itself.
-        if self.handles.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.add_reference();
+        match self.handles.fetch_add(1, Ordering::Relaxed) {
+            0 => self.add_reference(),
+            MOST_HANDLES.. => std::process::abort(), // two thousand million were forgotten: as `Arc` does
+            _ => {}
         }
     }
 
@@ -295,6 +297,9 @@ unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
     // SAFETY: the core is the head of a block made by `start`, and the caller is the last one.
     drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
 }
+
+/// Far from an overflow, and beyond what fits any memory.
+const MOST_HANDLES: u32 = u32::MAX / 2;
 
 // ---- the activation ---------------------------------------------------------------------------------------------------
 

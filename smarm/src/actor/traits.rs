@@ -90,8 +90,8 @@ impl<T: Send + 'static> Message for T {}
 
 /// What may be the state of a server.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an actor: its state is not `Send + 'static`",
-    label = "moves between threads",
+    message = "`{Self}` cannot be an actor: it is not `Send + 'static`",
+    label = "an actor moves between threads",
     note = "use `Arc` instead of `Rc`, an owned value instead of a reference"
 )]
 pub trait State: Send + 'static {}

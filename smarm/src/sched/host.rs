@@ -120,6 +120,11 @@ impl Schedule for Host {
         worker::home_of(slot).counters.count_exit(outcome);
     }
 
+    #[inline]
+    fn note_call(slot: SlotRef, call: u64, timeout_ns: u64) -> Option<u64> {
+        worker::home_of(slot).note_call(slot, call, timeout_ns)
+    }
+
     fn arm(slot: SlotRef, deadline_ns: u64) -> TimerKey {
         worker::home_of(slot).arm(slot, deadline_ns)
     }

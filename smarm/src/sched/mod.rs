@@ -14,7 +14,7 @@
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
 //! | `supplies` | free slots and stacks at a worker's hand |
-//! | `timers` | a worker's deadlines |
+//! | `timers`, `replies` | a worker's deadlines |
 //! | `monitor` | looks after workers that cannot look themselves |
 //! | `shared`, `stats` | what the workers of a runtime have in common |
 
@@ -27,6 +27,8 @@ pub(crate) mod injector;
 pub(crate) mod monitor;
 #[cfg(not(loom))]
 pub(crate) mod quiet;
+#[cfg(not(loom))]
+mod replies;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 #[cfg(not(loom))]

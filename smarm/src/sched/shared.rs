@@ -249,6 +249,12 @@ impl Shared {
         open
     }
 
+    /// Whether somebody waits for the end of the run; a guess.
+    pub(super) fn is_end_wanted(&self) -> bool {
+        // Ordering: Relaxed. A guess.
+        self.idle.load(Ordering::Relaxed) & END_WANTED != 0
+    }
+
     fn exits(&self) -> ExitCounts {
         self.workers().iter().fold(ExitCounts::default(), |sum, worker| sum.plus(worker.counters.exits()))
     }

@@ -36,6 +36,7 @@ use super::idle::{Notify, SleepWord};
 use super::inbox::Inbox;
 use super::injector::Injector;
 use super::quiet;
+use super::replies::Replies;
 use super::shared::Shared;
 use super::stats::Counters;
 use super::supplies::Supplies;
@@ -75,6 +76,10 @@ const STEAL_BATCH: usize = 1024;
 /// A worker whose last sleep was shorter than this looks out for work before it sleeps again, for half as long: the signal that wakes a
 /// sleeping thread takes tens of microseconds.
 const SHORT_SLEEP_NS: u64 = 100_000;
+/// A reading of the clock is good for so many cycles, some hundred microseconds.
+const FRESH_CYCLES: u64 = 1_000_000;
+/// Calls that wait at least this long may give up some hundred microseconds early.
+const COARSE_TIMEOUT_NS: u64 = 1_000_000_000;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
 /// The LIFO slot runs this many times in a row while others wait.
@@ -163,6 +168,12 @@ pub(crate) struct Worker {
     /// When the running actor's slice began; 0 until its budget first reached zero.
     slice_start: Cell<u64>,
     supplies: OwnerCell<Supplies>,
+    replies: OwnerCell<Replies>,
+    /// Callers that wait with a deadline, at the last sleep.
+    waiting_callers: super::stats::Gauge,
+    /// The time, at a count of cycles.
+    time_ns: Cell<u64>,
+    time_cycles: Cell<u64>,
 }
 
 // SAFETY: what several threads use is atomic or locked; the rest is used by the thread that runs the worker only, which the
@@ -215,6 +226,10 @@ impl Worker {
             last_sleep_ns: Cell::new(u64::MAX),
             slice_start: Cell::new(0),
             supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
+            replies: OwnerCell::default(),
+            waiting_callers: super::stats::Gauge::default(),
+            time_ns: Cell::new(0),
+            time_cycles: Cell::new(0),
         }
     }
 
@@ -650,6 +665,7 @@ impl Worker {
         if self.next_timer_ns.get() != u64::MAX {
             self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
         }
+        self.fire_replies(now_ns);
         if self.spread.len() > 0 {
             self.spread.take_share(1, |entry| self.push_entry(entry));
         }
@@ -703,6 +719,35 @@ impl Worker {
         self.next_timer_ns.set(self.timers.next_deadline());
     }
 
+    fn fire_replies(&self, now_ns: u64) {
+        // SAFETY: the owner's thread; an unpark does not come here.
+        while let Some(caller) = unsafe { self.replies.with(|replies| replies.pop_due(now_ns)) } {
+            park::unpark(caller);
+        }
+    }
+
+    /// When the caller, an actor of this worker, gives up waiting for a reply; `None` if it needs a timer for that.
+    #[inline]
+    pub(super) fn note_call(&self, slot: SlotRef, call: u64, timeout_ns: u64) -> Option<u64> {
+        if timeout_ns < COARSE_TIMEOUT_NS {
+            return None;
+        }
+        let deadline_ns = self.about_now().saturating_add(timeout_ns);
+        // SAFETY: the owner's thread; nothing in there comes here again.
+        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot.pid(), call)) }.then_some(deadline_ns)
+    }
+
+    /// The time, at most some hundred microseconds ago: reading the cycle counter costs less than half as much as the clock.
+    #[inline]
+    fn about_now(&self) -> u64 {
+        let cycles = arch::cycles();
+        if cycles.wrapping_sub(self.time_cycles.get()) > FRESH_CYCLES {
+            self.time_cycles.set(cycles);
+            self.time_ns.set(clock::now_ns());
+        }
+        self.time_ns.get()
+    }
+
     /// Whether there is something to do, for a worker that has announced its sleep. By the locks, not by guesses.
     fn sees_work(&self) -> bool {
         let shared = self.shared();
@@ -729,7 +774,9 @@ impl Worker {
     /// Looks out for work, awake. False if there was none in time. Not where workers take each other's processors.
     fn watch(&self, until_ns: u64) -> bool {
         let shared = self.shared();
-        while shared.settings.may_watch && clock::now_ns() < until_ns {
+        // Who waits for the end has waited for this worker's sleep.
+        let may_watch = shared.settings.may_watch && !shared.is_end_wanted();
+        while may_watch && clock::now_ns() < until_ns {
             for _ in 0..LOOKS {
                 if !self.inbox.is_empty() || self.spread.len() > 0 || shared.injector.len() > 0 {
                     return true;
@@ -751,9 +798,13 @@ impl Worker {
             }
         }
         self.sticky_len.set(0);
+        // SAFETY: the owner's thread, twice.
+        self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
+        let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
         let nap = quiet::fall_idle(self.shared());
-        let deadline_ns = self.next_timer_ns.get().min(nap.check_at_ns());
-        if self.sleep.fall_asleep() {
+        let deadline_ns = self.next_timer_ns.get().min(reply_ns).min(nap.check_at_ns());
+        // Falling idle may have queued a server that is to end.
+        if self.deque.is_empty() && self.sleep.fall_asleep() {
             self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns));
         }
         quiet::wake_up(self.shared(), nap);
@@ -1030,8 +1081,9 @@ impl Worker {
         self.deque.len() + self.spread.len() + self.sticky_len.get() as usize
     }
 
+    /// Deadlines that are pending; of calls, as of the last sleep.
     pub(super) fn timer_count(&self) -> usize {
-        self.timers.len()
+        self.timers.len() + self.waiting_callers.get() as usize
     }
 }
 

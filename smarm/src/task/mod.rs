@@ -86,6 +86,9 @@ mod host {
         /// Counts the end of the current actor, before anybody is told of it.
         fn count_exit(slot: SlotRef, outcome: Outcome);
 
+        /// Has the current actor unparked when it has waited so long for the reply to this call; the deadline. `None` if that needs a timer.
+        fn note_call(slot: SlotRef, call: u64, timeout_ns: u64) -> Option<u64>;
+
         /// Has the current actor unparked at the deadline.
         fn arm(slot: SlotRef, deadline_ns: u64) -> Self::Timer;
 

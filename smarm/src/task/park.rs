@@ -14,10 +14,12 @@
 //! deregistered. So no wait needs a destructor on its frame.
 
 use core::ptr;
+use core::time::Duration;
 use core::sync::atomic::Ordering;
 
 use super::Schedule;
 use super::current;
+use super::reply::Answer;
 use super::slot::{self, SlotRef};
 use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
@@ -56,6 +58,44 @@ pub(crate) fn park(
     let wake = park_actor(slot, deadline_ns);
     Host::await_inspection();
     wake
+}
+
+/// How long a call waits for its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    deadline_ns: Option<u64>,
+    /// The worker sees to it; else each park needs a timer.
+    is_noted: bool,
+}
+
+impl Patience {
+    /// From now on, for the call that is open.
+    #[inline]
+    pub(crate) fn new(slot: SlotRef, timeout: Option<Duration>) -> Self {
+        let Some(timeout) = timeout else { return Self { deadline_ns: None, is_noted: true } };
+        let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        let call = slot.reply.waiting().filter(|_| !is_plain(slot));
+        let noted = call.and_then(|call| Host::note_call(slot, call, timeout_ns));
+        let deadline_ns = noted.unwrap_or_else(|| clock::deadline_after(timeout));
+        Self { deadline_ns: Some(deadline_ns), is_noted: noted.is_some() }
+    }
+
+    pub(crate) fn deadline_ns(self) -> Option<u64> {
+        self.deadline_ns
+    }
+
+    /// Parks; `TimedOut` if the patience is at its end.
+    #[inline(always)]
+    pub(crate) fn park(self, slot: SlotRef, object: &WaitObject) -> Wake {
+        let timer_ns = if self.is_noted { None } else { self.deadline_ns };
+        let wake = park(slot, WaitKind::Call, Some(object), timer_ns);
+        if self.is_noted && slot.reply.look() == Answer::None && self.is_over() { Wake::TimedOut } else { wake }
+    }
+
+    #[cold]
+    fn is_over(self) -> bool {
+        self.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline)
+    }
 }
 
 #[inline(always)]
