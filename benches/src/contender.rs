@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use crate::measure::Memory;
 use crate::workload::Workload;
-use crate::workloads::{may_impl, smarm_impl, tokio_impl};
+use crate::workloads::{
+    actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, tokio_impl, tokio_servers,
+};
 
 /// Coroutines may can hold at once: each stack and its guard are mappings of their own, and Linux allows 65
 /// 530.
@@ -20,11 +22,17 @@ pub enum Kind {
     Tokio,
     /// may: stackful too. It has one scheduler per process, whose size the first contender decides.
     May,
+    /// actix: one single-threaded tokio runtime per worker.
+    Actix,
+    /// kameo, on the same runtime as [`Kind::Tokio`].
+    Kameo,
+    /// ractor, on the same runtime as [`Kind::Tokio`].
+    Ractor,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Smarm, Self::Tokio, Self::May];
+    pub const ALL: [Self; 6] = [Self::Smarm, Self::Tokio, Self::May, Self::Actix, Self::Kameo, Self::Ractor];
 
     /// The name on a command line.
     #[must_use]
@@ -33,13 +41,39 @@ impl Kind {
             Self::Smarm => "smarm",
             Self::Tokio => "tokio",
             Self::May => "may",
+            Self::Actix => "actix",
+            Self::Kameo => "kameo",
+            Self::Ractor => "ractor",
         }
+    }
+
+    /// Why it has no figures for server actors, if so.
+    #[must_use]
+    pub fn lacks_servers(self) -> Option<&'static str> {
+        match self {
+            Self::Smarm => Some("has no server actors yet"),
+            Self::May => Some("has no server actors"),
+            Self::Tokio | Self::Actix | Self::Kameo | Self::Ractor => None,
+        }
+    }
+
+    /// Whether it has actors that are not servers.
+    #[must_use]
+    pub fn has_plain_actors(self) -> bool {
+        matches!(self, Self::Smarm | Self::Tokio | Self::May)
+    }
+
+    /// Whether the workload is a question to it at all.
+    #[must_use]
+    pub fn takes_part_in(self, workload: Workload) -> bool {
+        if workload.needs_servers() { self != Self::May } else { self.has_plain_actors() }
     }
 
     /// Why this runtime cannot run the workload, if so.
     #[must_use]
     pub fn obstacle(self, workload: Workload, size: u64) -> Option<&'static str> {
         match workload {
+            _ if workload.needs_servers() => self.lacks_servers(),
             _ if self != Self::May => None,
             // One built from its semaphore would be ours, not may's.
             Workload::Bounded => Some("has no bounded channel"),
@@ -61,10 +95,10 @@ impl FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| format!("no runtime is called {name:?}; there are smarm, tokio, may"))
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("no runtime is called {name:?}; there are {known}")
+        })
     }
 }
 
@@ -78,6 +112,9 @@ enum Started {
     Smarm(smarm::runtime::Runtime),
     Tokio(tokio::runtime::Runtime),
     May,
+    Actix(actix_impl::Arbiters),
+    Kameo(tokio::runtime::Runtime),
+    Ractor(tokio::runtime::Runtime),
 }
 
 impl fmt::Debug for Started {
@@ -86,6 +123,9 @@ impl fmt::Debug for Started {
             Self::Smarm(_) => "Smarm",
             Self::Tokio(_) => "Tokio",
             Self::May => "May",
+            Self::Actix(_) => "Actix",
+            Self::Kameo(_) => "Kameo",
+            Self::Ractor(_) => "Ractor",
         })
     }
 }
@@ -101,6 +141,9 @@ impl Contender {
                 may_impl::start(workers);
                 Started::May
             }
+            Kind::Actix => Started::Actix(actix_impl::start(workers)),
+            Kind::Kameo => Started::Kameo(tokio_impl::start(workers)),
+            Kind::Ractor => Started::Ractor(tokio_impl::start(workers)),
         };
         Self { runtime }
     }
@@ -115,6 +158,9 @@ impl Contender {
             Started::Smarm(runtime) => smarm_impl::run(runtime, workload, size),
             Started::Tokio(runtime) => tokio_impl::run(runtime, workload, size),
             Started::May => may_impl::run(workload, size),
+            Started::Actix(arbiters) => actix_impl::run(arbiters, workload, size),
+            Started::Kameo(runtime) => kameo_impl::run(runtime, workload, size),
+            Started::Ractor(runtime) => ractor_impl::run(runtime, workload, size),
         };
         assert_eq!(sum, workload.expected(size), "{workload} of size {size} was not done in full");
     }
@@ -122,6 +168,10 @@ impl Contender {
     /// Spawns `actors` that wait on a channel of their own, calls `measure` on a plain thread while all of
     /// them and the root are parked, then lets them go. It is given the memory in use before the first spawn;
     /// the channels existed then, so they do not count.
+    ///
+    /// # Panics
+    ///
+    /// If all actors of this runtime are servers.
     pub fn park<T: Send + 'static>(
         &self,
         actors: usize,
@@ -131,6 +181,30 @@ impl Contender {
             Started::Smarm(runtime) => smarm_impl::park(runtime, actors, measure),
             Started::Tokio(runtime) => tokio_impl::park(runtime, actors, measure),
             Started::May => may_impl::park(actors, measure),
+            Started::Actix(_) | Started::Kameo(_) | Started::Ractor(_) => {
+                panic!("all its actors are servers")
+            }
+        }
+    }
+
+    /// Starts `servers` server actors, calls each once, keeps one handle of each, and calls `measure` on a
+    /// plain thread while all of them are idle. It is given the memory in use before the first start.
+    ///
+    /// # Panics
+    ///
+    /// If this runtime has no server actors.
+    pub fn keep<T: Send + 'static>(
+        &self,
+        servers: usize,
+        measure: impl FnOnce(Memory) -> T + Send + 'static,
+    ) -> T {
+        match &self.runtime {
+            Started::Tokio(runtime) => tokio_servers::keep(runtime, servers, measure),
+            Started::Actix(arbiters) => actix_impl::keep(arbiters, servers, measure),
+            Started::Kameo(runtime) => kameo_impl::keep(runtime, servers, measure),
+            Started::Ractor(runtime) => ractor_impl::keep(runtime, servers, measure),
+            Started::Smarm(_) => panic!("smarm has no server actors yet"),
+            Started::May => panic!("may has no server actors"),
         }
     }
 }
@@ -138,15 +212,25 @@ impl Contender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::WAVE;
 
     const SMALL: u64 = 1000;
 
     fn runs_every_workload(kind: Kind) {
         let contender = Contender::start(kind, 2);
         for workload in Workload::ALL {
-            if kind.obstacle(workload, SMALL).is_none() {
+            if kind.takes_part_in(workload) && kind.obstacle(workload, SMALL).is_none() {
                 contender.run(workload, SMALL);
             }
+        }
+    }
+
+    /// More than a wave of servers, and not a whole number of waves.
+    fn runs_servers(kind: Kind) {
+        for workers in [1, 2] {
+            let contender = Contender::start(kind, workers);
+            contender.run(Workload::StartStop, WAVE as u64 + 1);
+            assert!(contender.keep(10, |before| before.resident) > 0);
         }
     }
 
@@ -158,6 +242,25 @@ mod tests {
     #[test]
     fn tokio_runs_every_workload() {
         runs_every_workload(Kind::Tokio);
+        runs_servers(Kind::Tokio);
+    }
+
+    #[test]
+    fn actix_runs_servers() {
+        runs_every_workload(Kind::Actix);
+        runs_servers(Kind::Actix);
+    }
+
+    #[test]
+    fn kameo_runs_servers() {
+        runs_every_workload(Kind::Kameo);
+        runs_servers(Kind::Kameo);
+    }
+
+    #[test]
+    fn ractor_runs_servers() {
+        runs_every_workload(Kind::Ractor);
+        runs_servers(Kind::Ractor);
     }
 
     #[test]

@@ -11,6 +11,11 @@ pub const RING_MEMBERS: u64 = 1000;
 pub const SKYNET_CHILDREN: usize = 10;
 /// Capacity, in messages, of the channel of [`Workload::Bounded`].
 pub const BOUND: usize = 64;
+/// Capacity, in messages, of a server's mailbox where the runtime has no default: smarm's.
+pub const MAILBOX: usize = 1024;
+/// Server actors that are started, one after another, before the first of their ends is waited for, in
+/// [`Workload::StartStop`].
+pub const WAVE: usize = 1000;
 
 /// One piece of work, the same in every runtime. Its *size* is the number of operations, unless said
 /// otherwise.
@@ -38,6 +43,14 @@ pub enum Workload {
     MpscApart,
     /// One sender, one receiver, a channel of [`BOUND`] messages. An operation is one message.
     Bounded,
+    /// One caller asks a server actor, waits for the answer, asks again. An operation is one round trip.
+    Call,
+    /// One sender tells a server actor numbers to add up, then asks for the sum. An operation is one number,
+    /// handled.
+    Cast,
+    /// Server actors are started, told one number and to stop after it, a [`WAVE`] at a time; then the end of
+    /// each of the wave is waited for. An operation is one server's life.
+    StartStop,
 }
 
 /// What smarm should take, as a fraction of the best rival's time.
@@ -45,13 +58,50 @@ pub enum Workload {
 pub enum Goal {
     /// At most this fraction.
     AtMost(f64),
+    /// At most this fraction of the best of the rivals with these names; the others are there to compare with.
+    AtMostOf(f64, &'static [&'static str]),
     /// Published without a goal.
     None,
 }
 
+/// The rivals that are actor libraries.
+const ACTOR_CRATES: &[&str] = &["actix", "kameo", "ractor"];
+
+impl Goal {
+    /// The fraction.
+    #[must_use]
+    pub fn ratio(self) -> Option<f64> {
+        match self {
+            Self::AtMost(ratio) | Self::AtMostOf(ratio, _) => Some(ratio),
+            Self::None => None,
+        }
+    }
+
+    /// Whether it speaks of the rival with this name.
+    #[must_use]
+    pub fn counts(self, rival: &str) -> bool {
+        match self {
+            Self::AtMostOf(_, rivals) => rivals.contains(&rival),
+            Self::AtMost(_) | Self::None => true,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(ratio) => write!(f, "goal: at most {ratio} of the best rival"),
+            Self::AtMostOf(ratio, rivals) => {
+                write!(f, "goal: at most {ratio} of the best of {}", rivals.join(", "))
+            }
+            Self::None => f.write_str("no goal"),
+        }
+    }
+}
+
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Yield,
         Self::Chain,
         Self::SpawnJoin,
@@ -62,6 +112,9 @@ impl Workload {
         Self::Mpsc1,
         Self::MpscApart,
         Self::Bounded,
+        Self::Call,
+        Self::Cast,
+        Self::StartStop,
     ];
 
     /// The name on a command line.
@@ -78,6 +131,9 @@ impl Workload {
             Self::Mpsc4 => "mpsc4",
             Self::MpscApart => "mpscapart",
             Self::Bounded => "bounded",
+            Self::Call => "call",
+            Self::Cast => "cast",
+            Self::StartStop => "startstop",
         }
     }
 
@@ -95,6 +151,9 @@ impl Workload {
             Self::Mpsc4 => "unbounded channel, 4 -> 1",
             Self::MpscApart => "unbounded channel, OS thread -> actor",
             Self::Bounded => "bounded(64) channel, 1 -> 1",
+            Self::Call => "call a server actor, round trips",
+            Self::Cast => "cast to a server actor",
+            Self::StartStop => "start a server actor, cast, stop, wait for its end",
         }
     }
 
@@ -102,7 +161,8 @@ impl Workload {
     #[must_use]
     pub fn full_size(self) -> u64 {
         match self {
-            Self::SpawnJoin | Self::PingPong => 200_000,
+            Self::SpawnJoin | Self::PingPong | Self::Call => 200_000,
+            Self::StartStop => 100_000,
             _ => 1_000_000,
         }
     }
@@ -111,8 +171,8 @@ impl Workload {
     #[must_use]
     pub fn criterion_size(self) -> u64 {
         match self {
-            Self::SpawnJoin | Self::PingPong => 20_000,
-            Self::Skynet => 10_000,
+            Self::SpawnJoin | Self::PingPong | Self::Call => 20_000,
+            Self::Skynet | Self::StartStop => 10_000,
             _ => 100_000,
         }
     }
@@ -125,6 +185,12 @@ impl Workload {
             Self::Skynet => (SKYNET_CHILDREN as u64 * size - 1) / (SKYNET_CHILDREN as u64 - 1),
             _ => size,
         }
+    }
+
+    /// Whether it is about server actors: the rivals are those that have them, and channels to build them of.
+    #[must_use]
+    pub fn needs_servers(self) -> bool {
+        matches!(self, Self::Call | Self::Cast | Self::StartStop)
     }
 
     /// The sum a correct run returns.
@@ -144,6 +210,9 @@ impl Workload {
             Self::PingPong => Goal::AtMost(0.4),
             Self::Bounded => Goal::AtMost(0.6),
             Self::MpscApart => Goal::None,
+            Self::Call => Goal::AtMostOf(0.3, ACTOR_CRATES),
+            Self::Cast => Goal::AtMostOf(0.8, &["actix"]),
+            Self::StartStop => Goal::AtMostOf(0.2, &["actix"]),
             _ => Goal::AtMost(0.5),
         }
     }

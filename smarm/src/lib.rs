@@ -61,7 +61,6 @@ compile_error!(
 mod sys;
 mod task;
 
-#[cfg(not(loom))]
 mod actor;
 #[cfg(not(loom))]
 pub mod channel;
@@ -81,7 +80,10 @@ mod time;
 
 #[cfg(not(loom))]
 mod api {
-    pub use crate::actor::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope, spawn};
+    pub use crate::actor::{
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle, Recipient, ReplyTo,
+        Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve, scope, spawn, start, start_with,
+    };
     pub use crate::channel::unbounded as channel;
     pub use crate::exit::{ExitReason, PanicInfo};
     pub use crate::pid::Pid;
@@ -123,6 +125,10 @@ macro_rules! check {
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::actor::{
+        Overflow, ResultLike, ServerOptions, cast_result, every_argument_and_reply_must_be_send, flat, start,
+        the_state_of_an_actor_must_be_send,
+    };
     pub use crate::runtime::entry::{run_main, run_test};
-    pub use crate::task::preempt::checkpoint;
+    pub use crate::task::preempt::{checkpoint, checkpoint_no_kill};
 }

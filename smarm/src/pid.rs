@@ -20,28 +20,33 @@ pub struct Pid(NonZeroU64);
 
 impl Pid {
     /// Invariant: slot indexes start at 1, so that a packed `Pid` is never zero.
+    #[inline]
     pub(crate) fn new(index: u32, generation: u32) -> Self {
         let packed = u64::from(index) << 32 | u64::from(generation);
         Self(NonZeroU64::new(packed).expect("slot indexes start at 1"))
     }
 
     /// The `Pid` as one word, to be stored in an atomic; zero is free to mean "nobody".
+    #[inline]
     pub(crate) fn to_bits(self) -> u64 {
         self.0.get()
     }
 
     /// The opposite of [`to_bits`](Self::to_bits); `None` for zero.
+    #[inline]
     pub(crate) fn from_bits(bits: u64) -> Option<Self> {
         NonZeroU64::new(bits).map(Self)
     }
 
     /// The index of the actor's slot. Slots are used again: two actors that live one after the other may share it.
+    #[inline]
     #[must_use]
     pub fn index(self) -> u32 {
         (self.0.get() >> 32) as u32
     }
 
     /// How many actors used the slot before this one.
+    #[inline]
     #[must_use]
     pub fn generation(self) -> u32 {
         self.0.get() as u32

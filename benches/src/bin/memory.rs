@@ -4,6 +4,7 @@
 //! cargo run --release -p smarm-benches --bin memory -- [QUESTION] [--workers 1] [--runtime smarm]
 //!
 //! --parked 100000      bytes per parked actor; the default
+//! --servers 100000     bytes per idle server actor that was called once
 //! --unstarted 1000000  as many short actors, spawned first and run afterwards: peak memory, time
 //! --idle               10 000 parked for 3 s: processor time
 //! ```
@@ -12,12 +13,16 @@
 //! `/proc/self/status`.
 //!
 //! **Rivals**: `--runtime tokio` (a parked task is a small heap object: no stack), `--runtime may` (up to 32
-//! 000), and `benches/peers`' `parked` for Go.
+//! 000), and `benches/peers`' `parked` for Go. For server actors `actix`, `kameo`, `ractor`, and `tokio`'s task
+//! behind a bounded channel. Several, as in `--runtime smarm,actix --workers 1,2`, run one after another, each
+//! in a process of its own.
 //!
 //! **What would be unfair**: counting the channel the actor waits on (it exists before the first reading), or
-//! leaving the page tables out, which a stack per actor fills faster than a heap does.
+//! leaving the page tables out, which a stack per actor fills faster than a heap does. A server's mailbox does
+//! count, and so does one handle of it: it cannot be had without. Servers that were never used have not
+//! allocated all they will.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use smarm_benches::contender::{Contender, Kind};
@@ -25,61 +30,123 @@ use smarm_benches::measure::{Memory, cost_of, cpu_time, per_operation};
 use smarm_benches::workload::Workload;
 
 const USAGE: &str = "\
-usage: memory [--parked N | --unstarted N | --idle] [--workers N] [--runtime smarm|tokio|may]
+usage: memory [--parked N | --servers N | --unstarted N | --idle] [--workers N,..] [--runtime RUNTIME,..]
 
   --parked     bytes per actor that waits on a channel (default: 100000 of them)
+  --servers    bytes per idle server actor that was called once
   --unstarted  peak memory and time per actor of N short actors, spawned before they run
-  --idle       processor time of 10000 parked actors in 3 s";
+  --idle       processor time of 10000 parked actors in 3 s
+  --workers    worker counts (default: 1)
+  --runtime    of smarm, tokio, may, actix, kameo, ractor (default: smarm)";
 
 /// What a parked thread actor of smarm may occupy: a page of stack and its share of the rest.
 const RESIDENT_GOAL_BYTES: f64 = 4.4 * 1024.0;
 /// The same with page tables.
 const TOTAL_GOAL_BYTES: f64 = 5.0 * 1024.0;
+/// What an idle server actor of smarm may occupy, its handle included.
+const SERVER_GOAL_BYTES: f64 = 256.0;
 const IDLE_ACTORS: usize = 10_000;
 const IDLE_TIME: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Clone, Copy)]
 enum Question {
     Parked(usize),
+    Servers(usize),
     Unstarted(usize),
     Idle,
+}
+
+impl Question {
+    fn obstacle(self, kind: Kind) -> Option<&'static str> {
+        match self {
+            Self::Servers(_) => kind.lacks_servers(),
+            Self::Parked(_) | Self::Unstarted(_) | Self::Idle => {
+                (!kind.has_plain_actors()).then_some("has server actors only")
+            }
+        }
+    }
+
+    /// As it is written on the command line.
+    fn words(self) -> Vec<String> {
+        match self {
+            Self::Parked(actors) => vec!["--parked".to_owned(), actors.to_string()],
+            Self::Servers(servers) => vec!["--servers".to_owned(), servers.to_string()],
+            Self::Unstarted(actors) => vec!["--unstarted".to_owned(), actors.to_string()],
+            Self::Idle => vec!["--idle".to_owned()],
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Args {
     question: Question,
-    kind: Kind,
-    workers: usize,
+    kinds: Vec<Kind>,
+    workers: Vec<usize>,
 }
 
 fn main() -> ExitCode {
-    let args = match parse(std::env::args().skip(1)) {
-        Ok(args) => args,
+    let outcome =
+        parse(std::env::args().skip(1)).and_then(|args| match (&args.kinds[..], &args.workers[..]) {
+            (&[kind], &[workers]) => answer(args.question, kind, workers),
+            _ => one_after_another(&args),
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(mistake) => {
             eprintln!("memory: {mistake}\n{USAGE}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    println!("{}, workers: {}", args.kind, args.workers);
-    let contender = Contender::start(args.kind, args.workers);
-    match args.question {
-        Question::Parked(actors) => parked(&contender, args.kind, actors),
+    }
+}
+
+/// A process each: what one has freed, the next would not have to ask the kernel for.
+fn one_after_another(args: &Args) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    for &kind in &args.kinds {
+        if let Some(obstacle) = args.question.obstacle(kind) {
+            println!("{kind} {obstacle}");
+            continue;
+        }
+        for workers in &args.workers {
+            let status = Command::new(&program)
+                .args(args.question.words())
+                .args(["--runtime", kind.name(), "--workers", &workers.to_string()])
+                .status()
+                .map_err(|error| error.to_string())?;
+            if !status.success() {
+                println!("{kind}, workers: {workers}: failed, {status}");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answer(question: Question, kind: Kind, workers: usize) -> Result<(), String> {
+    if let Some(obstacle) = question.obstacle(kind) {
+        return Err(format!("{kind} {obstacle}"));
+    }
+    println!("{kind}, workers: {workers}");
+    let contender = Contender::start(kind, workers);
+    match question {
+        Question::Parked(actors) => parked(&contender, kind, actors),
+        Question::Servers(count) => servers(&contender, kind, count),
         Question::Unstarted(actors) => unstarted(&contender, actors),
         Question::Idle => idle(&contender),
     }
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
-    let mut args = Args { question: Question::Parked(100_000), kind: Kind::Smarm, workers: 1 };
+    let mut args = Args { question: Question::Parked(100_000), kinds: vec![Kind::Smarm], workers: vec![1] };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match word.as_str() {
             "--parked" => args.question = Question::Parked(positive(&value()?)?),
+            "--servers" => args.question = Question::Servers(positive(&value()?)?),
             "--unstarted" => args.question = Question::Unstarted(positive(&value()?)?),
             "--idle" => args.question = Question::Idle,
-            "--workers" => args.workers = positive(&value()?)?,
-            "--runtime" => args.kind = value()?.parse()?,
+            "--workers" => args.workers = value()?.split(',').map(positive).collect::<Result<_, _>>()?,
+            "--runtime" => args.kinds = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             _ => return Err(format!("{word} is unknown")),
         }
     }
@@ -95,21 +162,33 @@ fn positive(word: &str) -> Result<usize, String> {
 
 fn parked(contender: &Contender, kind: Kind, actors: usize) {
     let (before, after) = contender.park(actors, |before| (before, Memory::now()));
+    println!("{actors} parked actors, bytes each:");
+    let goals = [Some(RESIDENT_GOAL_BYTES), Some(TOTAL_GOAL_BYTES)];
+    bytes_each(kind, actors, before, after, goals);
+}
+
+fn servers(contender: &Contender, kind: Kind, servers: usize) {
+    let (before, after) = contender.keep(servers, |before| (before, Memory::now()));
+    println!("{servers} idle server actors, called once, bytes each:");
+    bytes_each(kind, servers, before, after, [Some(SERVER_GOAL_BYTES), None]);
+}
+
+/// The goals are for resident memory, and for resident memory and page tables together.
+fn bytes_each(kind: Kind, actors: usize, before: Memory, after: Memory, goals: [Option<f64>; 2]) {
     let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / actors as f64;
     let resident = each(before.resident, after.resident);
     let page_tables = each(before.page_tables, after.page_tables);
-    println!("{actors} parked actors, bytes each:");
-    println!("  resident     {resident:>8.0}{}", verdict(kind, resident, RESIDENT_GOAL_BYTES));
-    println!("  page tables  {page_tables:>8.0}");
     let total = resident + page_tables;
-    println!("  together     {total:>8.0}{}", verdict(kind, total, TOTAL_GOAL_BYTES));
+    println!("  resident     {resident:>8.0}{}", verdict(kind, resident, goals[0]));
+    println!("  page tables  {page_tables:>8.0}");
+    println!("  together     {total:>8.0}{}", verdict(kind, total, goals[1]));
 }
 
-fn verdict(kind: Kind, bytes: f64, goal: f64) -> String {
-    match kind {
-        Kind::Smarm if bytes <= goal => format!("  goal: at most {goal:.0}, reached"),
-        Kind::Smarm => format!("  goal: at most {goal:.0}, MISSED"),
-        Kind::Tokio | Kind::May => String::new(),
+fn verdict(kind: Kind, bytes: f64, goal: Option<f64>) -> String {
+    match goal {
+        Some(goal) if kind == Kind::Smarm && bytes <= goal => format!("  goal: at most {goal:.0}, reached"),
+        Some(goal) if kind == Kind::Smarm => format!("  goal: at most {goal:.0}, MISSED"),
+        _ => String::new(),
     }
 }
 

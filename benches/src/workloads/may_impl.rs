@@ -20,7 +20,7 @@ pub fn start(workers: usize) {
 ///
 /// # Panics
 ///
-/// For a bounded channel, which may does not have.
+/// For a bounded channel or a server actor, which may does not have.
 #[must_use]
 pub fn run(workload: Workload, size: u64) -> u64 {
     join(go!(move || match workload {
@@ -34,6 +34,7 @@ pub fn run(workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size),
         Workload::MpscApart => mpsc_apart(size),
         Workload::Bounded => panic!("may has no bounded channel"),
+        Workload::Call | Workload::Cast | Workload::StartStop => panic!("may has no server actors"),
     }))
 }
 

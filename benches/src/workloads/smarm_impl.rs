@@ -17,6 +17,10 @@ pub fn start(workers: usize) -> Runtime {
 }
 
 /// Runs a workload and returns its sum.
+///
+/// # Panics
+///
+/// For a server actor, which smarm does not have yet.
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
     runtime.run(move || match workload {
         Workload::Yield => yields(size),
@@ -29,6 +33,7 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size),
         Workload::MpscApart => mpsc_apart(size),
         Workload::Bounded => bounded(size),
+        Workload::Call | Workload::Cast | Workload::StartStop => panic!("smarm has no server actors yet"),
     })
 }
 

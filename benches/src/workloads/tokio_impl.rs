@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_chan
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
+use super::tokio_servers;
 use crate::measure::Memory;
 use crate::workload::{BOUND, RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
 
@@ -31,7 +32,7 @@ pub fn start(workers: usize) -> Runtime {
 
 /// Runs a workload, as a task, and returns its sum.
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
-    runtime.block_on(async move { join(spawn(body(workload, size))).await })
+    run_root(runtime, body(workload, size))
 }
 
 async fn body(workload: Workload, size: u64) -> u64 {
@@ -46,10 +47,13 @@ async fn body(workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size).await,
         Workload::MpscApart => mpsc_apart(size).await,
         Workload::Bounded => bounded(size).await,
+        Workload::Call => tokio_servers::call(size).await,
+        Workload::Cast => tokio_servers::cast(size).await,
+        Workload::StartStop => tokio_servers::start_stop(size).await,
     }
 }
 
-async fn join<T>(task: JoinHandle<T>) -> T {
+pub(super) async fn join<T>(task: JoinHandle<T>) -> T {
     task.await.expect("no task of a workload panics")
 }
 
@@ -232,14 +236,24 @@ pub fn park<T: Send + 'static>(
             });
         }
         all_started.recv().await.expect("the last to start says so");
-        let (tell, told) = oneshot::channel();
-        super::observe(
-            move || measure(before),
-            move |measured| tell.send(measured).ok().expect("the root waits"),
-        );
-        let measured = told.await.expect("the measuring thread answers");
+        let measured = observed(move || measure(before)).await;
         drop(senders);
         measured
     };
+    run_root(runtime, root)
+}
+
+/// Runs the root as a task.
+pub(super) fn run_root<T: Send + 'static>(
+    runtime: &Runtime,
+    root: impl Future<Output = T> + Send + 'static,
+) -> T {
     runtime.block_on(async move { join(spawn(root)).await })
+}
+
+/// Measures from a plain thread while this task waits.
+pub(super) async fn observed<T: Send + 'static>(measure: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = oneshot::channel();
+    super::observe(measure, move |measured| tell.send(measured).ok().expect("the root waits"));
+    told.await.expect("the measuring thread answers")
 }

@@ -27,11 +27,11 @@ fn drop_unstarted<T>(f: impl FnOnce() -> T) -> Option<T> {
     None
 }
 
-fn reason_of(slot: SlotRef, payload: Box<dyn Any + Send>) -> ExitReason {
+pub(super) fn reason_of(slot: SlotRef, payload: Box<dyn Any + Send>) -> ExitReason {
     if payload.is::<KillSignal>() {
         return ExitReason::Killed;
     }
-    let place = slot.panic_place.take().map(String::from);
+    let place = slot.take_panic_place();
     ExitReason::Panicked(PanicInfo::new(payload, place))
 }
 
@@ -44,11 +44,15 @@ pub(super) fn shielded(f: impl FnOnce()) {
 }
 
 pub(super) fn outcome_of<T>(result: &Result<T, ExitReason>) -> Outcome {
-    match result {
-        Ok(_) => Outcome::Normal,
-        Err(ExitReason::Panicked(_)) => Outcome::Panicked,
-        Err(ExitReason::Error(_)) => Outcome::Error,
-        Err(_) => Outcome::Killed,
+    result.as_ref().map_or_else(outcome_of_reason, |_| Outcome::Normal)
+}
+
+pub(super) fn outcome_of_reason(reason: &ExitReason) -> Outcome {
+    match reason {
+        ExitReason::Normal | ExitReason::Shutdown => Outcome::Normal,
+        ExitReason::Panicked(_) => Outcome::Panicked,
+        ExitReason::Error(_) => Outcome::Error,
+        _ => Outcome::Killed,
     }
 }
 
@@ -76,7 +80,7 @@ pub(crate) fn install_panic_hook() {
 fn tell(slot: SlotRef, info: &PanicHookInfo<'_>, users: Option<&Hook>) {
     let place = info.location().map(ToString::to_string);
     write_stderr(&line(slot, info, place.as_deref()));
-    slot.panic_place.set(place.map(String::into_boxed_str));
+    slot.note_panic(place);
     if let Some(hook) = users {
         hook(info);
     }

@@ -18,6 +18,7 @@ use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::exit;
@@ -27,7 +28,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::stack::StackClass;
 use crate::task::park;
-use crate::task::slot::{Job, SlotRef};
+use crate::task::slot::{Job, SlotRef, Turn};
 use crate::task::wait::WaitObject;
 use crate::task::{self, current};
 
@@ -91,7 +92,7 @@ impl<F: FnOnce() -> T, T> Prepared<F, T> {
         let job = Job {
             run: run::<F, T>,
             pid: None,
-            name: options.name,
+            name: options.name.map(|name| Cow::Owned(name.into_string())),
             spawned_at: options.spawned_at,
             stack_class: options.stack_class,
         };
@@ -135,7 +136,7 @@ impl<F, T> Drop for Prepared<F, T> {
 /// # Safety
 ///
 /// `job` is the head of a `Block<F, T>` whose closure has not run; called once, on the actor's stack.
-unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) {
+unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     let block = job.cast::<Block<F, T>>();
     // SAFETY: the block lives until the swap below.
     let payload = unsafe { (*block).payload.get() };
@@ -155,6 +156,7 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) {
     if let Some(scope) = scope {
         scope.child_ended();
     }
+    Turn::Ended
 }
 
 /// Tells the joiner, or cleans up in its place.

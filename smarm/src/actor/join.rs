@@ -10,7 +10,7 @@ use crate::pid::Pid;
 use crate::task::park;
 use crate::task::preempt::checkpoint;
 use crate::task::slot::{SlotRef, slot_of};
-use crate::task::wait::WaitKind;
+use crate::task::wait::{self, WaitKind};
 use crate::task::{self, current};
 
 /// The right to wait for an actor and to have its result; what [`spawn`](crate::spawn) returns.
@@ -85,7 +85,9 @@ impl<T> JoinHandle<T> {
             let me = slot.pid();
             if header.register(me) {
                 task::run_next(slot, self.pid);
+                wait::begin_join(slot, self.pid);
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
+                wait::end(slot);
                 header.deregister(me);
             }
         }
@@ -95,7 +97,7 @@ impl<T> JoinHandle<T> {
     /// How a report of who waits for whom sees this wait. The actor has not ended, so its slot is still its own.
     fn wait_kind(&self, slot: SlotRef) -> WaitKind {
         let same_runtime = slot_of(self.pid).runtime() == slot.runtime();
-        if same_runtime { WaitKind::Join(Some(self.pid)) } else { WaitKind::Elsewhere }
+        if same_runtime { WaitKind::Join } else { WaitKind::Elsewhere }
     }
 
     /// The name of the actor.

@@ -38,7 +38,7 @@ use std::alloc;
 use crate::pid::Pid;
 use crate::task::current;
 use crate::task::park::{self, Wake};
-use crate::task::slot::SlotRef;
+use crate::task::slot::{Slot, SlotRef};
 use crate::task::wait::{WaitKind, WaitObject};
 
 /// Indexes from one block to the next, and places in a block.
@@ -64,6 +64,26 @@ struct Block<T> {
     places: [Place<T>; PLACES],
 }
 
+impl<T> Place<T> {
+    /// Puts the message there, and says so.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the place, and not filled it.
+    #[inline(always)]
+    unsafe fn fill(&self, message: T) {
+        // SAFETY: claimed, not ready: nobody else touches it.
+        unsafe { (*self.message.get()).write(message) };
+        // Ordering: Release; publishes the message, and the link before it, to the Acquire in `pop`.
+        self.ready.store(true, Ordering::Release);
+    }
+}
+
+/// The tail word when one more place is claimed. Who claims it wakes the receiver.
+fn after(tail: u64) -> u64 {
+    (tail & !PARKED) + ONE
+}
+
 impl<T> Block<T> {
     fn new() -> *mut Self {
         let layout = Layout::new::<Self>();
@@ -87,8 +107,9 @@ pub(super) struct Unbounded<T> {
     tail: Tail<T>,
     /// The first block, for the receiver.
     first: AtomicPtr<Block<T>>,
-    /// Who is parked, as the bits of a `Pid`. Written by the receiver before it sets `PARKED`.
+    /// Who is parked, as the bits of a `Pid`, and where. Written by the receiver before it sets `PARKED`.
     receiver: AtomicU64,
+    receiver_slot: AtomicPtr<Slot>,
     senders: AtomicUsize,
     wait: WaitObject,
     head: ReceiverLine<T>,
@@ -124,6 +145,7 @@ impl<T> Unbounded<T> {
             head: ReceiverLine(UnsafeCell::new(Head { index: 0, block: ptr::null_mut() })),
             first: AtomicPtr::new(ptr::null_mut()),
             receiver: AtomicU64::new(0),
+            receiver_slot: AtomicPtr::new(ptr::null_mut()),
             senders: AtomicUsize::new(1),
             wait: WaitObject::made_by(current::runtime()),
         }
@@ -135,8 +157,36 @@ impl<T> Unbounded<T> {
 
     // ---- senders ------------------------------------------------------------------------------------------------------
 
+    #[inline]
     pub(super) fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.used();
+        // Ordering: Acquire, twice; see `send_anyhow`.
+        let tail = self.tail.word.load(Ordering::Acquire);
+        let block = self.tail.block.load(Ordering::Acquire);
+        let offset = tail >> INDEX_SHIFT & (LAP - 1);
+        // Ordering: AcqRel; see `send_anyhow`.
+        let claimed = tail & GONE == 0
+            && offset + 1 < PLACES as u64
+            && !block.is_null()
+            && self
+                .tail
+                .word
+                .compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
+        if !claimed {
+            return self.send_anyhow(message);
+        }
+        // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
+        unsafe { (*block).places[offset as usize].fill(message) };
+        if tail & PARKED != 0 {
+            self.unpark_receiver();
+        }
+        Ok(())
+    }
+
+    /// Sends where a block begins or ends, where other senders interfere, and where the receiver has gone.
+    #[inline(never)]
+    fn send_anyhow(&self, message: T) -> Result<(), SendError<T>> {
         let mut spare = Spare(ptr::null_mut());
         let mut spins = 0;
         loop {
@@ -160,9 +210,13 @@ impl<T> Unbounded<T> {
             if offset + 1 == PLACES as u64 {
                 spare.fill();
             }
-            let next = (tail & !PARKED) + ONE;
             // Ordering: AcqRel. Acquire sees the receiver's name behind `PARKED`; Release keeps the chain for the next sender.
-            if self.tail.word.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if self
+                .tail
+                .word
+                .compare_exchange_weak(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
                 // SAFETY: the place is claimed, and the block is the one of this index.
                 unsafe { self.fill(block, offset as usize, message, &mut spare) };
                 if tail & PARKED != 0 {
@@ -199,11 +253,8 @@ impl<T> Unbounded<T> {
         if offset + 1 == PLACES {
             self.link(block, spare.take());
         }
-        let place = &block.places[offset];
-        // SAFETY: claimed by us, not ready: nobody else touches it.
-        unsafe { (*place.message.get()).write(message) };
-        // Ordering: Release; publishes the message, and the link before it, to the Acquire in `pop`.
-        place.ready.store(true, Ordering::Release);
+        // SAFETY: claimed by us.
+        unsafe { block.places[offset].fill(message) };
     }
 
     /// Makes `next` the block of the tail. The caller has claimed the last place of `block`.
@@ -217,9 +268,12 @@ impl<T> Unbounded<T> {
 
     #[inline]
     fn unpark_receiver(&self) {
-        // Ordering: Relaxed. Written before the bit that the caller took away by an Acquire.
-        if let Some(receiver) = Pid::from_bits(self.receiver.load(Ordering::Relaxed)) {
-            park::unpark(receiver);
+        // Ordering: Relaxed, twice. Written before the bit that the caller took away by an Acquire.
+        let receiver = Pid::from_bits(self.receiver.load(Ordering::Relaxed));
+        // SAFETY: null, or a slot; slots are never freed.
+        let slot = unsafe { self.receiver_slot.load(Ordering::Relaxed).as_ref() };
+        if let (Some(receiver), Some(slot)) = (receiver, slot) {
+            park::unpark_at(slot, receiver);
         }
     }
 
@@ -247,7 +301,7 @@ impl<T> Unbounded<T> {
     /// # Safety
     ///
     /// The caller is the only receiver.
-    #[inline]
+    #[inline(always)]
     unsafe fn pop(&self) -> Pop<T> {
         // SAFETY: the receiver alone uses the head.
         let head = unsafe { &mut *self.head.0.get() };
@@ -336,6 +390,10 @@ impl<T> Unbounded<T> {
             let unwinding = park::is_unwinding(slot);
             let wake = if unwinding { Wake::Unparked } else { self.park_receiver(slot, deadline_ns) };
             // SAFETY: the caller's promise.
+            if let Pop::Message(message) = unsafe { self.pop() } {
+                return Ok(message);
+            }
+            // SAFETY: as above.
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
@@ -347,10 +405,11 @@ impl<T> Unbounded<T> {
     }
 
     /// Parks until something may have changed.
-    #[inline]
+    #[inline(always)]
     fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
-        // Ordering: Relaxed. Published by the bit.
+        // Ordering: Relaxed, twice. Published by the bit.
         self.receiver.store(slot.pid().to_bits(), Ordering::Relaxed);
+        self.receiver_slot.store(ptr::from_ref(slot).cast_mut(), Ordering::Relaxed);
         // SAFETY: the caller is the receiver.
         let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
         // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.

@@ -320,7 +320,7 @@ fn check_workers(workers: usize) {
     assert!(workers <= MAX_WORKERS, "{workers} workers are too many: write {MAX_WORKERS} or fewer");
 }
 
-fn available_cpus() -> usize {
+pub(super) fn available_cpus() -> usize {
     // Where the system does not say, one worker is right on any machine.
     thread::available_parallelism().map_or(1, NonZero::get)
 }

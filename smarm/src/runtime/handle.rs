@@ -106,7 +106,7 @@ pub fn handle() -> RuntimeHandle {
 }
 
 #[track_caller]
-pub(super) fn options(name: Option<&str>, stack_class: Option<StackClass>) -> Options {
+pub(super) fn options(name: Option<&'static str>, stack_class: Option<StackClass>) -> Options {
     Options { name: name.map(Into::into), stack_class, spawned_at: Location::caller() }
 }
 

@@ -102,6 +102,7 @@ fn acquire_workers(count: usize) -> Result<Box<[&'static Worker]>, String> {
 }
 
 fn settings(config: &Config) -> Settings {
+    let cpus = config::available_cpus();
     let class = |bytes| StackClass::for_bytes(bytes).expect("`Config` has checked its sizes");
     Settings {
         stack_class: class(config.stack_bytes),
@@ -110,6 +111,7 @@ fn settings(config: &Config) -> Settings {
         timeslice_cycles: config.timeslice_cycles,
         deadlock_fails: config.deadlock == Deadlock::Fail,
         shutdown_timeout: config.shutdown_timeout,
+        may_watch: cpus > 1 && config.workers <= cpus,
     }
 }
 
@@ -242,6 +244,7 @@ impl Runtime {
     /// Waits until no actor is left.
     fn await_quiet(&self, caller: SlotRef) {
         self.shared.expect_end(caller.pid().to_bits());
+        self.shared.wake_one(); // all may sleep already, and only idle servers be left
         while self.shared.live() > 0 {
             if self.shared.has_failed() || caller.state.is_killed() {
                 return self.shut_down(|again_ns| {

@@ -1,17 +1,33 @@
 //! The host of all tasks: what `task` asks for, done by the worker that the actor lives on.
 
+use core::ptr;
 use std::io;
 use std::sync::atomic::Ordering;
 
 use super::deque::Entry;
 use super::quiet;
 use super::shared::Shared;
+use super::timers::FiringKey;
 use super::worker::{self, Worker};
 use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
-use crate::task::Schedule;
+use crate::task::current;
+use crate::task::{Firing, Runtime, Schedule};
 use crate::task::slot::{self, Job, Outcome, SlotRef};
+
+/// A pending firing, and whose it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Armed {
+    worker: &'static Worker,
+    key: FiringKey,
+}
+
+impl core::fmt::Debug for Armed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Armed").field("key", &self.key).finish_non_exhaustive()
+    }
+}
 
 /// The one host; see `crate::Host`.
 #[derive(Debug)]
@@ -19,6 +35,7 @@ pub(crate) struct Host;
 
 impl Schedule for Host {
     type Timer = TimerKey;
+    type Armed = Armed;
 
     #[track_caller]
     fn spawn(parent: SlotRef, job: *mut Job, spread: bool) -> io::Result<Pid> {
@@ -32,6 +49,50 @@ impl Schedule for Host {
              (`handle.spawn(..)`, `handle.enter(|| ..)`)"
         );
         spawn_inside(worker::home_of(parent), job, spread)
+    }
+
+    #[track_caller]
+    fn start_server(parent: SlotRef, job: *mut Job, runs: bool) -> io::Result<Pid> {
+        // SAFETY: `RuntimeHandle::enter` keeps the runtime alive while it is entered.
+        if let Some(shared) = unsafe { parent.entered.get().cast::<Shared>().as_ref() } {
+            return start_server_outside(shared, job, runs);
+        }
+        assert!(
+            parent.runtime() != 0,
+            "a server was started on a thread that is no actor: start it inside `smarm::run`, or in `RuntimeHandle::enter(|| ..)`"
+        );
+        start_server_inside(worker::home_of(parent), job, runs)
+    }
+
+    fn activate(slot: SlotRef, soon: bool) {
+        // SAFETY: the caller has queued the server and not pushed it yet, so its runtime waits for it.
+        let shared = unsafe { &*slot.shared().cast::<Shared>() };
+        match worker_here(shared) {
+            Some(worker) => worker.activate(slot, soon),
+            None => {
+                shared.injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: clock::now_ns() });
+                shared.wake_one();
+            }
+        }
+    }
+
+    #[inline]
+    fn turn_is_over(slot: SlotRef, count: u32) -> bool {
+        worker::home_of(slot).turn_is_over(count)
+    }
+
+    fn spawn_in(runtime: Runtime, job: *mut Job) -> io::Result<Pid> {
+        // SAFETY: a worker of that runtime fires, so it is alive.
+        spawn_outside(unsafe { &*runtime.0.cast::<Shared>() }, job)
+    }
+
+    fn arm_firing(slot: SlotRef, deadline_ns: u64, firing: Firing) -> Armed {
+        let worker = worker::home_of(slot);
+        Armed { worker, key: worker.arm_firing(deadline_ns, firing) }
+    }
+
+    fn disarm_firing(armed: Armed) -> Option<Firing> {
+        armed.worker.disarm_firing(armed.key)
     }
 
     fn run_next(slot: SlotRef, pid: Pid) {
@@ -81,12 +142,65 @@ fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Res
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(worker.shared().settings.stack_class);
     let slot = worker.admit(class)?;
-    let pid = occupy(slot, job, class, worker.shared().id);
+    let pid = occupy(slot, job, class, worker.shared());
     worker.counters.spawned.add(1);
     match spread.then(|| another_worker(worker)).flatten() {
         Some(other) => other.push_spread(slot),
         None => worker.push_new(slot),
     }
+    Ok(pid)
+}
+
+/// The worker of this runtime whose thread this is.
+fn worker_here(shared: &Shared) -> Option<&'static Worker> {
+    let here = current::here()?;
+    if here.runtime.get() != shared.id {
+        return None;
+    }
+    shared.workers().iter().copied().find(|worker| worker.is_here(here))
+}
+
+/// Starts a server from an actor of this worker.
+fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io::Result<Pid> {
+    let shared = worker.shared();
+    // SAFETY: the job is the caller's until it is published.
+    let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
+    let slot = worker.admit_server()?;
+    // Before it can be activated; see `Shared::servers_at_rest`.
+    worker.counters.spawned.add(1);
+    worker.counters.rests.add(1);
+    let pid = occupy_server(slot, job, class, shared, runs);
+    if runs {
+        worker.push_new(slot);
+    }
+    Ok(pid)
+}
+
+/// Fills in a free slot and makes it `Idle`, or `Queued` if it `runs` at once: then the caller pushes it.
+fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared, runs: bool) -> Pid {
+    let pid = Pid::new(slot.index(), slot.state.generation() + 1);
+    // SAFETY: as in `start_server_inside`.
+    unsafe { (*job).pid = Some(pid) };
+    slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
+    slot.make_server(shared.next_sequence());
+    if runs { slot.state.occupy_queued() } else { slot.state.occupy_idle() };
+    pid
+}
+
+/// Starts a server from a plain thread, or from an actor of another runtime.
+fn start_server_outside(shared: &Shared, job: *mut Job, runs: bool) -> io::Result<Pid> {
+    // SAFETY: as in `start_server_inside`.
+    let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
+    let slot = slot::take_one()?;
+    if !shared.count_outside_server() {
+        slot::give_back(core::iter::once(slot));
+        return Err(io::Error::other("the runtime has ended"));
+    }
+    let pid = occupy_server(slot, job, class, shared, runs);
+    if runs {
+        shared.injector.push(Entry { pid: pid.to_bits(), pushed_ns: clock::now_ns() });
+    }
+    shared.wake_one(); // also for an idle one: whoever ends the idle servers has to know of it
     Ok(pid)
 }
 
@@ -101,11 +215,11 @@ fn another_worker(worker: &Worker) -> Option<&'static Worker> {
 }
 
 /// Fills in a free slot and makes it `Queued`. The caller pushes it.
-fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, runtime: u32) -> Pid {
+fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared) -> Pid {
     let pid = Pid::new(slot.index(), slot.state.generation() + 1);
     // SAFETY: as in `spawn_inside`.
     unsafe { (*job).pid = Some(pid) };
-    slot.prepare(job, runtime, class);
+    slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
     slot.state.occupy_queued();
     pid
 }
@@ -115,16 +229,13 @@ pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
     stack::reserve(class, 1)?;
-    let slot = slot::take_one().map_err(|slot::NoSlot| {
-        stack::unreserve(class, 1);
-        io::Error::new(io::ErrorKind::OutOfMemory, "no memory for another actor's control block")
-    })?;
+    let slot = slot::take_one().inspect_err(|_| stack::unreserve(class, 1))?;
     if !shared.count_outside_spawn() {
         stack::unreserve(class, 1);
         slot::give_back(core::iter::once(slot));
         return Err(io::Error::other("the runtime has ended"));
     }
-    let pid = occupy(slot, job, class, shared.id);
+    let pid = occupy(slot, job, class, shared);
     shared.injector.push(Entry { pid: pid.to_bits(), pushed_ns: clock::now_ns() });
     shared.wake_one();
     Ok(pid)

@@ -3,8 +3,8 @@
 //! A stack of slots, linked through the slots themselves: any thread pushes, the owner takes all at once. Nothing is
 //! allocated, and there is no ABA problem, because nobody takes a single element out.
 //!
-//! Invariant: a slot is in at most one inbox, once: the thread that moved it from `Parked` to `Queued` pushes it,
-//! and it leaves `Queued` only after it was taken out. So its link is free.
+//! Invariant: a slot is in at most one inbox, once: the thread that moved it from `Parked` to `Running` pushes it, and it can
+//! park again only after it was taken out and continued. So its link is free.
 
 use crate::sys::atomic::{AtomicU32, Ordering};
 

@@ -13,6 +13,8 @@
 //! | `deque`, `inbox`, `injector` | the queues, by who may push and who may take |
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
+//! | `supplies` | free slots and stacks at a worker's hand |
+//! | `timers` | a worker's deadlines |
 //! | `monitor` | looks after workers that cannot look themselves |
 //! | `shared`, `stats` | what the workers of a runtime have in common |
 
@@ -29,6 +31,10 @@ pub(crate) mod quiet;
 pub(crate) mod shared;
 #[cfg(not(loom))]
 pub(crate) mod stats;
+#[cfg(not(loom))]
+mod supplies;
+#[cfg(not(loom))]
+mod timers;
 #[cfg(not(loom))]
 pub(crate) mod worker;
 

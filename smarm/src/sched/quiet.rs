@@ -5,6 +5,8 @@
 //! - **The end.** The caller of `run` registers as the end's waiter and looks at the counts; each worker that falls asleep looks
 //!   at them too. Both modify the same word before (`Shared::idle`), so the second one sees what the first one counted. When no
 //!   actor is alive, the waiter is unparked.
+//! - **Idle servers.** When the end is waited for, all workers sleep, and only servers at rest are left, with no message underway to one at
+//!   some later time, the newest of them is asked to end; when all sleep again, the next one.
 //! - **A deadlock.** The last worker to fall asleep, with actors left and no deadline pending, sets itself an alarm. If until then
 //!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
 //!   and no other runtime ever had, nobody outside holds a handle to this runtime, and no foreign thread was started since the run
@@ -27,7 +29,7 @@ use crate::sys::clock;
 use crate::task::park;
 use crate::task::slot::{self, Slot, SlotRef};
 use crate::task::state::Seen;
-use crate::task::wait::WaitKind;
+use crate::task::wait::{self, WaitKind};
 
 /// How long nothing must have happened before a deadlock fails the run, or is reported.
 const FAIL_AFTER: Duration = Duration::from_secs(1);
@@ -61,9 +63,12 @@ pub(super) fn fall_idle(shared: &Shared) -> Nap {
     if live == 0 && shared.is_stopping() {
         shared.dismiss(); // it was dropped while actors lived: the last one has ended
     }
+    if end_wanted && sleepers == shared.workers().len() {
+        end_newest_server(shared);
+    }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let suspicious = live > 0 && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;
+    let suspicious = live > shared.servers_at_rest() && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
     Nap { check_at_ns, activity }
 }
@@ -76,6 +81,39 @@ fn announce_end(shared: &Shared) {
     if let Some(waiter) = Pid::from_bits(shared.end_waiter()) {
         park::unpark(waiter);
     }
+}
+
+/// Asks the newest server to end, if nobody is left but servers at rest.
+fn end_newest_server(shared: &Shared) {
+    // The servers first: one that is started meanwhile counts as alive, and its starter wakes a worker that comes here again.
+    let at_rest = shared.servers_at_rest();
+    // Ordering: Acquire; pairs with the Release of who delivers.
+    let quiet = at_rest > 0 && shared.live() == at_rest && shared.deliveries.load(Ordering::Acquire) == 0;
+    if !quiet {
+        return;
+    }
+    let mut ending = shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
+    if ending.pids.is_empty() || ending.started != shared.servers_started() {
+        ending.started = shared.servers_started();
+        ending.pids = servers_at_rest(shared);
+    }
+    while let Some(newest) = ending.pids.pop() {
+        if park::end_idle(newest) {
+            return;
+        }
+    }
+}
+
+/// The idle servers of a runtime, the newest last.
+fn servers_at_rest(shared: &Shared) -> Vec<Pid> {
+    let of_runtime = slot::all().filter(|slot| slot.runtime() == shared.id);
+    let idle = of_runtime.filter_map(|slot| {
+        let pid = slot.pid();
+        (slot.state.inspect() == Seen::Idle).then(|| (slot.sequence(), pid))
+    });
+    let mut servers: Vec<_> = idle.collect();
+    servers.sort_unstable();
+    servers.into_iter().map(|(_, pid)| pid).collect()
 }
 
 fn activity(shared: &Shared) -> u64 {
@@ -158,7 +196,7 @@ fn certain_deadlock(shared: &Shared) -> Option<String> {
     let mut lines = Vec::new();
     for slot in slot::all().filter(|slot| slot.runtime() == shared.id) {
         match slot.state.inspect() {
-            Seen::Free => {}
+            Seen::Free | Seen::Idle => {}
             _ if slot.runtime() != shared.id => {} // it changed hands since it was filtered
             Seen::Parked if waits_in_vain(slot) => lines.push(describe_parked(slot)),
             Seen::Parked | Seen::Queued | Seen::Running => return None,
@@ -186,6 +224,9 @@ fn describe_parked(slot: SlotRef) -> String {
         write!(line, ", spawned at {}", job.spawned_at).expect("a String takes everything");
     }
     write!(line, ", waits in {}", slot.wait_kind.get()).expect("a String takes everything");
+    if let Some(pid) = wait::waits_on(slot) {
+        write!(line, " of {pid}").expect("a String takes everything");
+    }
     line
 }
 
@@ -219,6 +260,7 @@ pub(crate) fn dump() -> String {
             _ if slot.runtime() == 0 => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued => Some(format!("actor {} is queued", slot.pid())),
+            Seen::Idle => Some(format!("server {} is idle", slot.pid())),
             Seen::Running => Some(format!("actor {} runs", slot.pid())),
         };
         listed(actors.filter_map(line).collect())
@@ -231,6 +273,7 @@ pub(crate) fn survivors(runtime: u32) -> String {
         let actors = slot::all().filter(|slot| slot.runtime() == runtime);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
+            Seen::Idle => Some(format!("server {} is idle", slot.pid())),
             _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued | Seen::Running => {

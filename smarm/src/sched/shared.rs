@@ -9,6 +9,7 @@ use super::injector::Injector;
 use super::monitor::Monitor;
 use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
 use super::worker::Worker;
+use crate::pid::Pid;
 use crate::sys::stack::StackClass;
 
 /// The numbers of a runtime, resolved from its configuration.
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     /// A certain deadlock ends the run instead of only being reported.
     pub(crate) deadlock_fails: bool,
     pub(crate) shutdown_timeout: Duration,
+    /// Each worker, and somebody who wakes it, may have a processor.
+    pub(crate) may_watch: bool,
 }
 
 /// Added to [`Shared::idle`] when somebody waits for the end of a run; below it is the number of sleeping workers.
@@ -43,6 +46,14 @@ pub(crate) struct Shared {
     /// Actors spawned by plain threads. Many writers, one at a time: under the lock.
     outside_spawns: Mutex<()>,
     outside_spawned: Counter,
+    /// Servers that plain threads started; under the same lock.
+    outside_servers: Counter,
+    /// How many servers were started.
+    sequence: AtomicU64,
+    /// Messages that are to be sent at some time: the run does not end before.
+    pub(crate) deliveries: AtomicUsize,
+    /// Servers that are asked to end one after the other, the newest last; see `quiet`.
+    pub(super) ending: Mutex<Ending>,
     /// Handles that plain threads may hold.
     pub(crate) handles: AtomicUsize,
     /// Who waits for the end of the run, as the bits of a `Pid`.
@@ -56,6 +67,13 @@ pub(crate) struct Shared {
     /// How many threads of the process were not smarm's when the run began.
     foreign_threads: Gauge,
     this: Weak<Shared>,
+}
+
+/// The servers at rest, the newest last, as they were when so many had been started.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    pub(super) pids: Vec<Pid>,
+    pub(super) started: u64,
 }
 
 /// How many threads run workers and monitors, of all runtimes.
@@ -102,6 +120,10 @@ impl Shared {
             checked_activity: Gauge::default(),
             outside_spawns: Mutex::new(()),
             outside_spawned: Counter::default(),
+            outside_servers: Counter::default(),
+            sequence: AtomicU64::new(0),
+            deliveries: AtomicUsize::new(0),
+            ending: Mutex::default(),
             handles: AtomicUsize::new(0),
             end_waiter: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -192,6 +214,39 @@ impl Shared {
     pub(crate) fn live(&self) -> u64 {
         let buried: u64 = self.workers().iter().map(|worker| worker.counters.buried.get()).sum();
         self.spawned().saturating_sub(buried)
+    }
+
+    /// Servers between two activations; exact while all workers sleep.
+    ///
+    /// Activations are read last, and follow the rests that they end: never too many.
+    pub(super) fn servers_at_rest(&self) -> u64 {
+        let inside: u64 = self.workers().iter().map(|worker| worker.counters.rests.get()).sum();
+        let rests = inside + self.outside_servers.get();
+        let activations: u64 = self.workers().iter().map(|worker| worker.counters.activations.get()).sum();
+        rests.saturating_sub(activations)
+    }
+
+    /// The number of a new server.
+    pub(super) fn next_sequence(&self) -> u64 {
+        // Ordering: Relaxed. Only the order of the numbers matters.
+        self.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many servers were started.
+    pub(super) fn servers_started(&self) -> u64 {
+        // Ordering: Relaxed. A guess; who starts one wakes a worker that looks again.
+        self.sequence.load(Ordering::Relaxed)
+    }
+
+    /// Counts a server started by a plain thread, before it can be activated. False if the runtime has ended.
+    pub(super) fn count_outside_server(&self) -> bool {
+        let _writer = self.outside_spawns.lock();
+        let open = !self.is_stopping();
+        if open {
+            self.outside_spawned.add(1);
+            self.outside_servers.add(1);
+        }
+        open
     }
 
     fn exits(&self) -> ExitCounts {

@@ -55,6 +55,9 @@ pub(crate) struct Counters {
     pub(crate) error: Counter,
     /// Actors of which nothing is left. Behind the counts by reason, which come before anybody is told of the end.
     pub(crate) buried: Counter,
+    /// How often a server came to rest, its start included, and how often one was activated: the difference is the number of servers at rest.
+    pub(crate) rests: Counter,
+    pub(crate) activations: Counter,
     pub(crate) steals: Counter,
     pub(crate) parks: Counter,
     pub(crate) wakes: Counter,
@@ -75,7 +78,7 @@ impl Counters {
     /// Back to zero, when no thread uses them.
     pub(crate) fn reset(&self) {
         let all = [&self.spawned, &self.normal, &self.panicked, &self.killed];
-        let more = [&self.error, &self.buried, &self.steals, &self.parks, &self.wakes];
+        let more = [&self.error, &self.buried, &self.rests, &self.activations, &self.steals, &self.parks, &self.wakes];
         all.into_iter().chain(more).for_each(Counter::reset);
     }
 

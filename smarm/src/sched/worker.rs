@@ -28,7 +28,8 @@
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 use super::deque::{Deque, Entry, Steal};
 use super::idle::{Notify, SleepWord};
@@ -37,7 +38,9 @@ use super::injector::Injector;
 use super::quiet;
 use super::shared::Shared;
 use super::stats::Counters;
-use crate::driver::timer::{TimerKey, TimerStore};
+use super::supplies::Supplies;
+use super::timers::{Due, FiringKey, Timers};
+use crate::driver::timer::TimerKey;
 use crate::fiber::{self, Context};
 use crate::pid::Pid;
 use crate::sys::epoll::Epoll;
@@ -45,8 +48,9 @@ use crate::sys::stack::{self, Stack, StackClass};
 use crate::sys::{arch, clock};
 use crate::task::current::{self, Here};
 use crate::task::park;
-use crate::task::slot::{self, Slot, SlotRef};
-use crate::task::state::{Claim, Park};
+use crate::task::{Firing, Runtime};
+use crate::task::slot::{self, Slot, SlotRef, Turn};
+use crate::task::state::{Claim, Park, Rest};
 
 /// How many actors run between two looks at inbox, timers and injector. Prime, as in Go and tokio, so that it does not beat with
 /// the program's own periods.
@@ -68,18 +72,28 @@ const DEPTH_FIRST_LENGTH: usize = 256;
 const OLDEST_TURN: u32 = 32;
 /// At most this many are stolen at a time.
 const STEAL_BATCH: usize = 1024;
+/// A worker whose last sleep was shorter than this looks out for work before it sleeps again, for half as long: the signal that wakes a
+/// sleeping thread takes tens of microseconds.
+const SHORT_SLEEP_NS: u64 = 100_000;
+/// Looks between two readings of the clock.
+const LOOKS: u32 = 16;
 /// The LIFO slot runs this many times in a row while others wait.
 const LIFO_RUNS: u32 = 3;
 /// Woken actors run this many times in a row before those that yielded or have not started.
 const WOKEN_RUNS: u32 = 8;
-/// Free slots, free stacks and stack reservations a worker keeps for itself; twice as many are kept before some go back.
-const CACHE: usize = 64;
+
+/// A server handles so many messages in a row while others wait.
+const TURN_MESSAGES: u32 = 64;
 
 /// What a suspended actor wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Action {
     Park,
     Yield,
+    /// A server that has no mail.
+    Rest,
+    /// A server that lets others go first.
+    Again,
     Finish,
 }
 
@@ -114,7 +128,7 @@ pub(crate) struct Worker {
     epoll: Epoll,
     pub(super) deque: Deque,
     pub(super) counters: Counters,
-    timers: Mutex<TimerStore>,
+    timers: Timers,
     /// Counts the actors that ran, for the monitor. Written by the owner.
     pub(super) runs: super::stats::Counter,
     /// When the owner last looked around, and what one run had cost on average until then: for who wants to share.
@@ -144,11 +158,11 @@ pub(crate) struct Worker {
     now_ns: Cell<u64>,
     /// The earliest deadline; `u64::MAX` for none.
     next_timer_ns: Cell<u64>,
+    /// How long the last sleep took, with the watch before it.
+    last_sleep_ns: Cell<u64>,
     /// When the running actor's slice began; 0 until its budget first reached zero.
     slice_start: Cell<u64>,
-    slots: OwnerCell<Vec<SlotRef>>,
-    stacks: OwnerCell<Vec<u32>>,
-    reservations: Cell<u32>,
+    supplies: OwnerCell<Supplies>,
 }
 
 // SAFETY: what several threads use is atomic or locked; the rest is used by the thread that runs the worker only, which the
@@ -175,7 +189,7 @@ impl Worker {
             epoll,
             deque: Deque::new(),
             counters: Counters::default(),
-            timers: Mutex::new(TimerStore::new()),
+            timers: Timers::new(),
             runs: super::stats::Counter::default(),
             last_look_ns: super::stats::Gauge::default(),
             run_cost_ns: super::stats::Gauge::default(),
@@ -198,10 +212,9 @@ impl Worker {
             ticks: Cell::new(0),
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
+            last_sleep_ns: Cell::new(u64::MAX),
             slice_start: Cell::new(0),
-            slots: OwnerCell::new(Vec::new()),
-            stacks: OwnerCell::new(Vec::new()),
-            reservations: Cell::new(0),
+            supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
         }
     }
 
@@ -223,9 +236,18 @@ impl Worker {
         unsafe { &*self.shared.get() }
     }
 
+    /// Whether this is the worker of the thread that noted itself there.
+    pub(super) fn is_here(&self, here: &Here) -> bool {
+        ptr::eq(here, &raw const self.here)
+    }
+
     /// Runs actors until the runtime stops. The body of the worker's thread.
     pub(crate) fn run(&'static self) {
-        self.here.runtime.set(self.shared().id);
+        let shared = self.shared();
+        self.here.runtime.set(shared.id);
+        let supplies = Supplies::new(shared.settings.stack_class, shared.workers().len());
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|old| *old = supplies) };
         current::enter_worker(&self.here);
         precise_sleep();
         self.refresh_now();
@@ -235,7 +257,8 @@ impl Worker {
                 None => self.sleep_until_work(),
             }
         }
-        self.flush_caches(0);
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(Supplies::clear) };
         self.shared().dismiss(); // whoever sleeps may leave too
         current::leave_worker();
     }
@@ -296,14 +319,17 @@ impl Worker {
     #[inline]
     fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
-        let runs = self.lifo_runs.get().saturating_add(1);
-        if runs > LIFO_RUNS && self.others_wait() {
-            self.lifo_runs.set(0);
-            self.push_woken(slot);
+        let runs = self.lifo_runs.get() + 1;
+        if runs <= LIFO_RUNS {
+            self.lifo_runs.set(runs);
+            return self.claim_if_movable(slot);
+        }
+        self.lifo_runs.set(0);
+        if self.others_wait() {
+            self.displace(slot);
             return None;
         }
-        self.lifo_runs.set(runs);
-        self.claim_sticky(slot)
+        self.claim_if_movable(slot)
     }
 
     fn others_wait(&self) -> bool {
@@ -323,7 +349,7 @@ impl Worker {
         // SAFETY: the owner's thread.
         let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
         self.woken_runs.set(runs);
-        self.claim_sticky(slot)
+        Some(slot)
     }
 
     fn someone_waits_behind(&self) -> bool {
@@ -340,11 +366,8 @@ impl Worker {
         } else {
             self.take_unstarted().or_else(|| self.take_yielded())
         };
-        found.or_else(|| self.take_unstarted()).or_else(|| {
-            // SAFETY: the owner's thread.
-            let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
-            self.claim_sticky(slot)
-        })
+        // SAFETY: the owner's thread.
+        found.or_else(|| self.take_unstarted()).or_else(|| unsafe { self.woken.with(VecDeque::pop_front) })
     }
 
     fn take_yielded(&self) -> Option<SlotRef> {
@@ -376,16 +399,20 @@ impl Worker {
         length < DEPTH_FIRST_LENGTH || turn.is_multiple_of(OLDEST_TURN)
     }
 
-    fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
-        let slot = slot::slot_of(pid);
-        (slot.state.claim_movable(pid.generation()) == Claim::Run).then_some(slot)
+    /// What the LIFO slot held: an actor that was woken is its worker's already, a server is yet to be claimed.
+    #[inline(always)]
+    fn claim_if_movable(&self, slot: SlotRef) -> Option<SlotRef> {
+        if slot.home().is_null() { self.claim_movable(slot.pid()) } else { Some(slot) }
     }
 
-    fn claim_sticky(&self, slot: SlotRef) -> Option<SlotRef> {
-        debug_assert!(ptr::eq(slot.home().cast(), self), "a started actor is run by its home worker only");
-        let claim = slot.state.claim_sticky();
-        debug_assert_eq!(claim, Claim::Run, "a sticky actor's queue entry is exact");
-        (claim == Claim::Run).then_some(slot)
+    /// Queues what has to leave the LIFO slot.
+    fn displace(&self, slot: SlotRef) {
+        if slot.home().is_null() { self.push_new(slot) } else { self.push_woken(slot) }
+    }
+
+    fn claim_movable(&self, pid: Pid) -> Option<SlotRef> {
+        let slot = slot::slot_of(pid);
+        (slot.state.claim(pid.generation()) == Claim::Run).then_some(slot)
     }
 
     // ---- sharing ------------------------------------------------------------------------------------------------------
@@ -493,8 +520,8 @@ impl Worker {
         let mut slot = slot;
         loop {
             self.begin_slice(slot);
-            // SAFETY: the actor is claimed, so its context is suspended and ours; it was started on this thread (`prepare_start` just
-            // now, or `claim_sticky` by its home). No reference into the worker is held across the switch.
+            // SAFETY: the actor is ours to run, so its context is suspended; it was started on this thread (`prepare_start` just now, or
+            // it was in a queue for its home only). No reference into the worker is held across the switch.
             unsafe { fiber::switch(self.context.as_ptr(), slot.context.as_ptr()) };
             slot = self.here.actor().expect("an actor switched to the worker"); // not always the one we switched to
             if self.settle(slot) == Park::Parked {
@@ -523,15 +550,26 @@ impl Worker {
                 // SAFETY: the owner's thread.
                 unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
             }
+            Action::Rest => self.end_activation(slot, false),
+            Action::Again => self.end_activation(slot, true),
             Action::Finish => self.bury(slot),
         }
         Park::Parked
     }
 
-    /// Gives the actor its stack. False if the kernel refused one: then it stays queued.
+    /// Gives the actor its stack. False if there was none: then it stays queued.
+    #[inline]
     fn prepare_start(&'static self, slot: SlotRef) -> bool {
-        match self.take_stack(slot.stack_class()) {
+        let (class, server) = (slot.stack_class(), slot.is_server());
+        // SAFETY: the owner's thread.
+        let stack = unsafe {
+            self.supplies.with(|supplies| if server { supplies.lend_stack(class) } else { supplies.take_stack(class) })
+        };
+        match stack {
             Ok(stack) => {
+                if server {
+                    self.counters.activations.add(1);
+                }
                 stack.set_owner(ptr::from_ref(slot).cast_mut().cast());
                 slot.stack_index.set(stack.index());
                 slot.set_home(ptr::from_ref(self).cast());
@@ -547,7 +585,8 @@ impl Worker {
         }
     }
 
-    /// Reservations make this nearly impossible: the kernel has no memory for a page table. The actor waits and is tried again.
+    /// For thread actors reservations make this nearly impossible: the kernel has no memory for a page table. Servers, which have none,
+    /// come here when all stacks are in use. The actor waits and is tried again.
     #[cold]
     fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
@@ -556,78 +595,40 @@ impl Worker {
         std::thread::yield_now();
     }
 
-    fn take_stack(&self, class: StackClass) -> Result<Stack, stack::StackError> {
-        if class == self.shared().settings.stack_class {
-            // SAFETY: the owner's thread.
-            if let Some(index) = unsafe { self.stacks.with(Vec::pop) } {
-                // SAFETY: it was taken before, and has been in this worker's cache since its last user ended.
-                return Ok(unsafe { Stack::from_index(class, index) });
-            }
+    /// Takes the stack from an actor that has switched away from it for good.
+    fn strip(&self, slot: SlotRef) -> Stack {
+        // SAFETY: the actor ran on it, and is stripped once.
+        let stack = unsafe { slot.stack() };
+        stack.set_owner(ptr::null_mut());
+        slot.set_home(ptr::null());
+        stack
+    }
+
+    /// Takes back the stack of a server, which is movable again.
+    fn end_activation(&self, slot: SlotRef, again: bool) {
+        let stack = self.strip(slot);
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|supplies| supplies.take_stack_back(&stack)) };
+        // Before anybody else can activate it; see `Shared::servers_at_rest`.
+        self.counters.rests.add(1);
+        let entry = Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() };
+        // Invariant: after it is idle the server may run, end and be gone; nothing below touches it.
+        if again {
+            slot.state.unclaim();
+        } else if slot.state.rest() == Rest::Idle {
+            return;
         }
-        stack::take(class)
+        self.push_entry(entry);
     }
 
     /// Takes back slot and stack of an actor that has ended.
     fn bury(&self, slot: SlotRef) {
-        // SAFETY: the actor ran on it, has switched away for good, and is buried once.
-        let stack = unsafe { slot.stack() };
-        stack.set_owner(ptr::null_mut());
+        let stack = self.strip(slot);
         slot.state.finish();
-        let slots = self.pool_slot(slot);
-        let stacks = self.pool_stack(&stack);
-        if slots > 2 * CACHE || stacks > 2 * CACHE {
-            self.flush_caches(CACHE);
-        }
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(|supplies| supplies.take_back(slot, &stack)) };
         // Last: when the counts say that nobody is left, nothing of the actor is in use.
         self.counters.buried.add(1);
-    }
-
-    /// Puts a slot into the cache, unless its generations are used up: then it is retired. How many slots are cached.
-    fn pool_slot(&self, slot: SlotRef) -> usize {
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.slots.with(|slots| {
-                if slot.state.generation() < u32::MAX {
-                    slots.push(slot);
-                }
-                slots.len()
-            })
-        }
-    }
-
-    /// Puts a stack and its reservation into the cache, or gives them back. How many stacks are cached.
-    fn pool_stack(&self, stack: &Stack) -> usize {
-        let (class, index) = (stack.class(), stack.index());
-        if class != self.shared().settings.stack_class {
-            stack::give_back(class, core::iter::once(index));
-            stack::unreserve(class, 1);
-            return 0;
-        }
-        self.reservations.set(self.reservations.get() + 1);
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.stacks.with(|stacks| {
-                stacks.push(index);
-                stacks.len()
-            })
-        }
-    }
-
-    /// Gives back what is cached beyond `keep` of each.
-    fn flush_caches(&self, keep: usize) {
-        let class = self.shared().settings.stack_class;
-        // SAFETY: the owner's thread, twice.
-        unsafe {
-            self.slots.with(|slots| slot::give_back(slots.drain(keep.min(slots.len())..)));
-            // The oldest ones: the newest are the warmest.
-            self.stacks
-                .with(|stacks| stack::give_back(class, stacks.drain(..stacks.len().saturating_sub(keep))));
-        }
-        let surplus = self.reservations.get().saturating_sub(keep as u32);
-        if surplus > 0 {
-            stack::unreserve(class, surplus);
-            self.reservations.set(self.reservations.get() - surplus);
-        }
     }
 
     // ---- poll and sleep -----------------------------------------------------------------------------------------------
@@ -693,18 +694,13 @@ impl Worker {
     }
 
     fn fire_timers(&self, now_ns: u64) {
-        while let Some(due) = { self.timers().pop_due(now_ns) } {
-            if let Some(pid) = Pid::from_bits(due) {
-                park::unpark(pid);
+        while let Some(due) = self.timers.pop_due(now_ns) {
+            match due {
+                Due::Unpark(pid) => park::unpark(pid),
+                Due::Fire(firing) => self.fire(firing),
             }
         }
-        let next = self.timers().next_deadline();
-        self.next_timer_ns.set(next.unwrap_or(u64::MAX));
-    }
-
-    fn timers(&self) -> MutexGuard<'_, TimerStore> {
-        // Nothing panics while it is held.
-        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.next_timer_ns.set(self.timers.next_deadline());
     }
 
     /// Whether there is something to do, for a worker that has announced its sleep. By the locks, not by guesses.
@@ -721,6 +717,30 @@ impl Worker {
     }
 
     fn sleep_until_work(&'static self) {
+        let idle_since_ns = clock::now_ns();
+        let found =
+            self.last_sleep_ns.get() < SHORT_SLEEP_NS && self.watch(idle_since_ns + SHORT_SLEEP_NS / 2);
+        if !found {
+            self.sleep_until_notified();
+        }
+        self.last_sleep_ns.set(clock::now_ns() - idle_since_ns);
+    }
+
+    /// Looks out for work, awake. False if there was none in time. Not where workers take each other's processors.
+    fn watch(&self, until_ns: u64) -> bool {
+        let shared = self.shared();
+        while shared.settings.may_watch && clock::now_ns() < until_ns {
+            for _ in 0..LOOKS {
+                if !self.inbox.is_empty() || self.spread.len() > 0 || shared.injector.len() > 0 {
+                    return true;
+                }
+                core::hint::spin_loop();
+            }
+        }
+        false
+    }
+
+    fn sleep_until_notified(&'static self) {
         self.sleep.drowse();
         if self.sees_work() {
             return self.sleep.awake();
@@ -772,7 +792,7 @@ impl Worker {
 
     /// Parks the running actor. If it has just woken another one, that one runs at once, without a detour over the worker's stack.
     #[inline(always)]
-    pub(super) fn park(&self, slot: SlotRef) {
+    pub(super) fn park(&'static self, slot: SlotRef) {
         match self.take_heir() {
             Some(heir) => {
                 self.predecessor.set(Some(slot));
@@ -799,11 +819,12 @@ impl Worker {
 
     /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
     #[inline(always)]
-    fn take_heir(&self) -> Option<SlotRef> {
+    fn take_heir(&'static self) -> Option<SlotRef> {
         if !self.counts_as_plain_tick() {
             return None;
         }
-        self.take_lifo()
+        let heir = self.take_lifo()?;
+        (!heir.home().is_null() || self.prepare_start(heir)).then_some(heir)
     }
 
     #[inline(always)]
@@ -862,9 +883,15 @@ impl Worker {
         unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
     }
 
-    fn finish(&self, slot: SlotRef) -> ! {
-        self.suspend(slot, Action::Finish);
-        unreachable!("nobody resumes an actor that has ended")
+    /// Switches away from a stack for good.
+    fn leave(&self, slot: SlotRef, turn: Turn) -> ! {
+        let action = match turn {
+            Turn::Ended => Action::Finish,
+            Turn::Idle => Action::Rest,
+            Turn::Again => Action::Again,
+        };
+        self.suspend(slot, action);
+        unreachable!("nobody resumes a stack that was left for good")
     }
 
     pub(super) fn run_next(&self, pid: Pid) {
@@ -874,7 +901,7 @@ impl Worker {
     /// A wake of one of this worker's actors.
     #[inline]
     pub(super) fn wake(&self, slot: SlotRef) {
-        if !current::here().is_some_and(|here| ptr::eq(here, &raw const self.here)) {
+        if !current::here().is_some_and(|here| self.is_here(here)) {
             self.inbox.push(slot.index(), &slot.next);
             return self.notify();
         }
@@ -883,7 +910,18 @@ impl Worker {
         if self.here.running.get().is_null() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
-            self.push_woken(displaced);
+            self.displace(displaced);
+        }
+    }
+
+    /// Queues a server here that has mail. The caller is this worker, or an actor that runs on it; `soon`: one that is about to park.
+    pub(super) fn activate(&self, slot: SlotRef, soon: bool) {
+        self.counters.wakes.add(1);
+        if !soon {
+            return self.push_new(slot);
+        }
+        if let Some(displaced) = self.lifo.replace(Some(slot)) {
+            self.displace(displaced);
         }
     }
 
@@ -904,64 +942,67 @@ impl Worker {
         self.notify();
     }
 
+    /// A slot for a new server. The caller is an actor of this worker.
+    pub(super) fn admit_server(&self) -> std::io::Result<SlotRef> {
+        // SAFETY: the owner's thread.
+        unsafe { self.supplies.with(Supplies::admit_server) }
+    }
+
     /// A slot and, for `class`, a stack reservation for a new actor. The caller is an actor of this worker.
     pub(super) fn admit(&self, class: StackClass) -> std::io::Result<SlotRef> {
-        self.reserve(class)?;
         // SAFETY: the owner's thread.
-        let slot = unsafe {
-            self.slots.with(|slots| {
-                if slots.is_empty() {
-                    slot::take(CACHE, slots)?;
-                }
-                Ok(slots.pop().expect("take adds at least one"))
-            })
-        };
-        slot.map_err(|slot::NoSlot| {
-            stack::unreserve(class, 1);
-            std::io::Error::new(
-                std::io::ErrorKind::OutOfMemory,
-                "no memory for another actor's control block",
-            )
-        })
-    }
-
-    fn reserve(&self, class: StackClass) -> Result<(), stack::StackError> {
-        if class != self.shared().settings.stack_class {
-            return stack::reserve(class, 1);
-        }
-        if self.reservations.get() == 0 {
-            // Near the limit a batch may be refused where one is not.
-            stack::reserve(class, CACHE as u32)
-                .map(|()| self.reservations.set(CACHE as u32))
-                .or_else(|_| stack::reserve(class, 1).map(|()| self.reservations.set(1)))?;
-        }
-        self.reservations.set(self.reservations.get() - 1);
-        self.keep_stacks_covered(class);
-        Ok(())
-    }
-
-    /// Gives cached stacks back for which there is no cached reservation any more: another worker may start the actor that took the
-    /// reservation, and needs one. Half as many stay as may, so that a row of spawns does not come here each time.
-    #[inline]
-    fn keep_stacks_covered(&self, class: StackClass) {
-        let covered = self.reservations.get() as usize;
-        // SAFETY: the owner's thread.
-        unsafe {
-            self.stacks.with(|stacks| {
-                if stacks.len() > covered {
-                    stack::give_back(class, stacks.drain(..stacks.len() - covered / 2));
-                }
-            });
-        }
+        unsafe { self.supplies.with(|supplies| supplies.admit(class)) }
     }
 
     pub(super) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
         self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
-        self.timers().insert(deadline_ns, slot.pid().to_bits())
+        self.timers.insert(deadline_ns, slot.pid())
     }
 
     pub(super) fn disarm(&self, timer: TimerKey) -> bool {
-        self.timers().remove(timer)
+        self.timers.remove(timer)
+    }
+
+    /// Files a firing. The caller is an actor of this worker.
+    pub(super) fn arm_firing(&self, deadline_ns: u64, firing: Firing) -> FiringKey {
+        if firing.holds_up_the_end() {
+            // Ordering: Relaxed. Read when all workers sleep.
+            self.shared().deliveries.fetch_add(1, Ordering::Relaxed);
+        }
+        self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
+        self.timers.insert_firing(deadline_ns, firing)
+    }
+
+    /// Takes it back; from any thread. `None` if it has fired.
+    pub(super) fn disarm_firing(&self, firing: FiringKey) -> Option<Firing> {
+        let firing = self.timers.remove_firing(firing)?;
+        self.note_delivery(firing.holds_up_the_end());
+        Some(firing)
+    }
+
+    fn fire(&self, firing: Firing) {
+        let held_up = firing.holds_up_the_end();
+        firing.fire(Runtime(self.shared.get().cast()));
+        self.note_delivery(held_up);
+    }
+
+    fn note_delivery(&self, held_up: bool) {
+        if held_up {
+            // Ordering: Release; pairs with the Acquire of who ends idle servers: it sees the mail.
+            self.shared().deliveries.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Whether a server that has handled so many messages in a row should let others go first.
+    #[inline]
+    pub(super) fn turn_is_over(&self, count: u32) -> bool {
+        let budget = self.here.budget.get();
+        if budget > 0 {
+            self.here.budget.set(budget - 1);
+        } else if self.slice_is_over() {
+            return true;
+        }
+        count >= TURN_MESSAGES && (self.has_lifo() || self.others_wait())
     }
 
     /// Fills the running actor's budget, which has reached zero; true if its slice is over.
@@ -990,7 +1031,7 @@ impl Worker {
     }
 
     pub(super) fn timer_count(&self) -> usize {
-        self.timers().len()
+        self.timers.len()
     }
 }
 
@@ -1016,8 +1057,8 @@ unsafe extern "C" fn enter(argument: *mut ()) -> ! {
     worker.settle_predecessor();
     let job = slot.job();
     // SAFETY: the job lives until `run` frees it; this is its actor's stack.
-    unsafe { ((*job).run)(job, slot) };
-    worker.finish(slot)
+    let turn = unsafe { ((*job).run)(job, slot) };
+    worker.leave(slot, turn)
 }
 
 fn is_older(pushed_ns: u64, now_ns: u64, age_ns: u64) -> bool {

@@ -59,7 +59,7 @@ const COMMIT_BATCH: u32 = 64;
 
 /// Each class may fill a region of this size (as a power of two), tried from the largest: 1 TiB is four million default stacks;
 /// the smaller ones serve limits on address space, strict overcommit and valgrind.
-const REGION_SHIFTS: [u32; 8] = [40, 36, 33, 31, 29, 27, 25, 24];
+const REGION_SHIFTS: [u32; 9] = [40, 36, 33, 31, 29, 27, 25, 24, 23];
 
 /// The advice that makes pages fault without a mapping of their own (Linux 6.13); not in libc yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -385,6 +385,11 @@ fn protect(address: usize, bytes: usize, protection: libc::c_int) -> io::Result<
     // SAFETY: every caller passes a range of the arena that holds no live frames.
     let answer = unsafe { libc::mprotect(address as *mut libc::c_void, bytes, protection) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many stacks of a class there can be.
+pub(crate) fn capacity(class: StackClass) -> usize {
+    class.region().lock().capacity as usize
 }
 
 /// Reserves the right to take `count` stacks of a class. To be undone by [`unreserve`] when they are given back.

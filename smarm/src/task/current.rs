@@ -109,7 +109,7 @@ fn plain_slot() -> SlotRef {
 
 fn new_plain_slot() -> SlotRef {
     let slot = slot::take_one().expect("no memory for the slot by which this thread waits");
-    slot.prepare(ptr::null_mut(), 0, StackClass::SMALLEST);
+    slot.prepare(ptr::null_mut(), 0, ptr::null(), StackClass::SMALLEST);
     slot.state.occupy_running();
     slot
 }

@@ -7,6 +7,7 @@
 //!
 //! Who owns what in each state stands in [`state`].
 
+pub(crate) mod reply;
 pub(crate) mod state;
 pub(crate) mod winner;
 
@@ -24,7 +25,10 @@ pub(crate) mod slot;
 pub(crate) mod wait;
 
 #[cfg(not(loom))]
-pub(crate) use host::{Schedule, count_exit, run_next, spawn};
+pub(crate) use host::{
+    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, disarm_firing, run_next, spawn, spawn_in,
+    start_server, turn_is_over,
+};
 
 #[cfg(not(loom))]
 mod host {
@@ -40,9 +44,32 @@ mod host {
         /// A pending deadline.
         type Timer;
 
+        /// A pending firing.
+        type Armed;
+
         /// Makes an actor of a job and queues it on the worker of `parent`, the actor that runs here, or, for `spread`, on another
         /// worker; with no parent, on the runtime that this plain thread has entered.
         fn spawn(parent: SlotRef, job: *mut Job, spread: bool) -> io::Result<Pid>;
+
+        /// Makes a server of a job, on the runtime of `parent` or, with no parent, on the one that this plain thread has entered; it is
+        /// idle, or queued if it `runs` at once.
+        fn start_server(parent: SlotRef, job: *mut Job, runs: bool) -> io::Result<Pid>;
+
+        /// Puts a server that became `Queued` where a worker will find it; `soon`: the caller is about to park, and the server may run in its
+        /// place. From any thread; never parks.
+        fn activate(slot: SlotRef, soon: bool);
+
+        /// Whether a server that has handled `count` messages in a row should let others go first. Counts as an event of its budget.
+        fn turn_is_over(slot: SlotRef, count: u32) -> bool;
+
+        /// Makes an actor of a job, from a firing.
+        fn spawn_in(runtime: Runtime, job: *mut Job) -> io::Result<Pid>;
+
+        /// Has `firing` fired at the deadline, by the worker of the current actor; what it fires never parks, and runs no user code.
+        fn arm_firing(slot: SlotRef, deadline_ns: u64, firing: Firing) -> Self::Armed;
+
+        /// Takes it back; `None` if it has fired already.
+        fn disarm_firing(armed: Self::Armed) -> Option<Firing>;
 
         /// Has the worker of the current actor start this one next, if it has not started; for a join.
         fn run_next(slot: SlotRef, pid: Pid);
@@ -76,6 +103,52 @@ mod host {
     #[track_caller]
     pub(crate) fn spawn(job: *mut Job, spread: bool) -> io::Result<Pid> {
         Host::spawn(current::waiter(), job, spread)
+    }
+
+    /// What a timer does when it is due.
+    pub(crate) type Firing = Box<dyn Fire>;
+
+    /// See [`Schedule::arm_firing`].
+    pub(crate) trait Fire: Send {
+        /// By a worker of this runtime, as `sched` knows it.
+        fn fire(self: Box<Self>, runtime: Runtime);
+
+        /// Whether the run goes on until it has fired.
+        fn holds_up_the_end(&self) -> bool;
+    }
+
+    /// A runtime, as `sched` knows it, for the duration of a firing.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Runtime(pub(crate) *const ());
+
+    /// Makes an actor of a job, from a firing.
+    pub(crate) fn spawn_in(runtime: Runtime, job: *mut Job) -> io::Result<Pid> {
+        Host::spawn_in(runtime, job)
+    }
+
+    /// Whether a server should let others go first; see [`Schedule::turn_is_over`].
+    #[inline]
+    pub(crate) fn turn_is_over(slot: SlotRef, count: u32) -> bool {
+        Host::turn_is_over(slot, count)
+    }
+
+    /// A pending firing.
+    pub(crate) type Armed = <Host as Schedule>::Armed;
+
+    /// Arms a firing; see [`Schedule::arm_firing`].
+    pub(crate) fn arm_firing(slot: SlotRef, deadline_ns: u64, firing: Firing) -> Armed {
+        Host::arm_firing(slot, deadline_ns, firing)
+    }
+
+    /// Takes a firing back; `None` if it has fired.
+    pub(crate) fn disarm_firing(armed: Armed) -> Option<Firing> {
+        Host::disarm_firing(armed)
+    }
+
+    /// Makes a server of a job; see [`Schedule::start_server`].
+    #[track_caller]
+    pub(crate) fn start_server(job: *mut Job, runs: bool) -> io::Result<Pid> {
+        Host::start_server(current::waiter(), job, runs)
     }
 
     /// Counts the end of the actor that runs here; see [`Schedule::count_exit`].

@@ -19,7 +19,7 @@ use core::sync::atomic::Ordering;
 use super::Schedule;
 use super::current;
 use super::slot::{self, SlotRef};
-use super::state::{Park, Unpark};
+use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
 use crate::pid::Pid;
@@ -81,9 +81,9 @@ fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     }
     let (word, parked) = slot.state.futex();
     loop {
-        // Ordering: Relaxed. `claim_thread` acquires.
+        // Ordering: Relaxed. `resume_thread` acquires.
         if word.load(Ordering::Relaxed) != parked {
-            slot.state.claim_thread();
+            slot.state.resume_thread();
             return Wake::Unparked;
         }
         futex::wait(word, parked, deadline_ns);
@@ -107,27 +107,56 @@ fn is_plain(slot: SlotRef) -> bool {
 /// Wakes an actor or a waiting thread, or leaves it a permit. From any thread; never parks. A stale `Pid` wakes nobody.
 #[inline]
 pub(crate) fn unpark(pid: Pid) {
-    wake(pid, |slot| slot.state.unpark(pid.generation()));
+    unpark_at(slot::slot_of(pid), pid);
+}
+
+/// The same, for who knows the slot of the `Pid`.
+#[inline]
+pub(crate) fn unpark_at(slot: SlotRef, pid: Pid) {
+    wake(slot, |state| state.unpark(pid.generation()));
 }
 
 /// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
 pub(crate) fn kill(pid: Pid) {
-    wake(pid, |slot| slot.state.kill(pid.generation()));
+    wake(slot::slot_of(pid), |state| state.kill(pid.generation()));
 }
 
 #[inline]
-fn wake(pid: Pid, transition: impl FnOnce(SlotRef) -> Unpark) {
-    let slot = slot::slot_of(pid);
+fn wake(slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
-    if transition(slot) != Unpark::Push {
-        return;
+    match transition(&slot.state) {
+        Unpark::Push if plain => futex::wake_one(slot.state.futex().0.as_ptr()),
+        Unpark::Push => Host::wake(slot),
+        Unpark::Activate => Host::activate(slot, false),
+        Unpark::Pending | Unpark::Stale => {}
     }
-    if plain {
-        futex::wake_one(slot.state.futex().0.as_ptr());
-    } else {
-        Host::wake(slot);
+}
+
+/// Tells an idle server that there is mail; `soon`: the caller is about to park, and the server may run in its place.
+#[inline]
+pub(crate) fn activate(slot: SlotRef, pid: Pid, soon: bool) {
+    if slot.state.mail(pid.generation()) == Unpark::Activate {
+        Host::activate(slot, soon);
     }
+}
+
+/// Asks a server to end when it has no mail. From any thread; never parks.
+pub(crate) fn end(pid: Pid) {
+    let slot = slot::slot_of(pid);
+    if slot.state.end(pid.generation()) == Unpark::Activate {
+        Host::activate(slot, false);
+    }
+}
+
+/// Asks a server to end if it is idle. False if it is not.
+pub(crate) fn end_idle(pid: Pid) -> bool {
+    let slot = slot::slot_of(pid);
+    let asked = slot.state.end_idle(pid.generation()) == Unpark::Activate;
+    if asked {
+        Host::activate(slot, false);
+    }
+    asked
 }
 
 /// What a killed actor unwinds with. Nobody outside this crate can name it.

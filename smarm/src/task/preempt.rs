@@ -17,6 +17,16 @@ pub fn checkpoint() {
     }
 }
 
+/// The same, but it delivers no kill: for loops with `unsafe` code in them, which an unwinding could surprise.
+#[inline]
+pub fn checkpoint_no_kill() {
+    if let Some(slot) = current::actor() {
+        slot.kill_masks.set(slot.kill_masks.get() + 1);
+        checkpoint();
+        slot.kill_masks.set(slot.kill_masks.get() - 1);
+    }
+}
+
 #[inline(always)]
 fn checkpoint_on(here: &'static Here) {
     let Some(slot) = here.actor() else { return };

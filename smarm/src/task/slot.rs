@@ -7,9 +7,11 @@
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::reply::{CallId, ReplyWord, Silence};
 use super::state::StateWord;
 use super::wait::{WaitKind, WaitObject};
 use super::winner::WinnerWord;
@@ -26,55 +28,97 @@ pub(crate) enum Outcome {
     Error,
 }
 
+/// What happens to a message that nobody will handle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Burial {
+    /// Nothing of that kind.
+    None,
+    /// It is being dropped.
+    Dropping,
+    /// With it the right to a reply was dropped: it is a call, and its caller was told.
+    CallerTold,
+}
+
+/// A panic that is underway, or over.
+#[derive(Debug, Default)]
+struct Panic {
+    place: Option<String>,
+    /// The rights to a reply that it dropped; told of when the reason is known.
+    unanswered: Vec<(Pid, CallId)>,
+}
+
+/// How the run of a [`Job`] ended.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// The actor has ended.
+    Ended,
+    /// A server that has no mail.
+    Idle,
+    /// A server that lets others go first.
+    Again,
+}
+
 /// What a slot runs: the head of a larger, typed block that belongs to `actor`.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// Runs the actor to its end on its own stack: closure, exit steps, everything. Never unwinds; the job may be gone afterwards.
-    pub(crate) run: unsafe fn(*mut Job, &'static Slot),
+    /// Runs the actor on its stack: a thread actor to its end, with exit steps and everything; a server for some messages. Never unwinds;
+    /// the job may be gone afterwards.
+    pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Turn,
     /// Filled in by the host before anybody can see the job.
     pub(crate) pid: Option<Pid>,
-    pub(crate) name: Option<Box<str>>,
+    pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// Which stack; `None` for the runtime's own default.
     pub(crate) stack_class: Option<StackClass>,
 }
 
-/// One actor, or one waiting plain thread. Two cache lines: the first has all that a park and a wake touch.
+/// One actor, or one waiting plain thread. Two cache lines: the first has all that a park, a wake and a call touch.
 #[repr(C, align(128))]
 pub(crate) struct Slot {
     pub(crate) state: StateWord,
-    /// The worker on which the actor's stack lives, as `sched` knows it; null for plain threads and before the first run. Written
-    /// before the first run, then constant: a started stack never changes its OS thread.
+    /// The worker on which the actor's stack lives, as `sched` knows it; null for plain threads and while there is no stack. A started
+    /// stack never changes its OS thread.
     home: AtomicPtr<()>,
     /// Where the suspended actor continues.
     pub(crate) context: Cell<Context>,
     /// The object it waits for, while it is parked; null for none.
     pub(crate) waits_for: Cell<*const WaitObject>,
-    /// What kind of wait it is in; only meaningful while it is parked.
-    pub(crate) wait_kind: Cell<WaitKind>,
+    /// The actor that alone can end its wait, as the bits of a `Pid`; see `wait`.
+    pub(crate) waits_on: AtomicU64,
+    /// Where the reply to its call goes.
+    pub(crate) reply: ReplyWord,
     /// The runtime this actor belongs to; 0 for plain threads.
     runtime: AtomicU32,
     /// The next slot in a worker's inbox; see `sched::inbox`.
     pub(crate) next: AtomicU32,
-    index: u32,
-    /// How many `mask_kill` sections the actor is in.
-    pub(crate) kill_masks: Cell<u32>,
     // ---- second line
+    /// What kind of wait it is in; only meaningful while it is parked.
+    pub(crate) wait_kind: Cell<WaitKind>,
+    is_server: Cell<bool>,
+    stack_class: Cell<StackClass>,
+    /// Whether a message is being dropped that nobody will handle.
+    pub(crate) burial: Cell<Burial>,
+    /// How many `mask_kill` sections the actor is in.
+    pub(crate) kill_masks: Cell<u16>,
+    /// Position of the stack in its class, while there is one.
+    pub(crate) stack_index: Cell<u32>,
+    index: u32,
     pub(crate) winner: WinnerWord,
     /// What it runs.
     job: AtomicPtr<Job>,
-    /// Position of the stack in its class, while there is one.
-    pub(crate) stack_index: Cell<u32>,
-    stack_class: Cell<StackClass>,
+    /// The runtime, as `sched` knows it. Valid while the actor lives: its runtime waits for it.
+    shared: AtomicPtr<()>,
     /// The runtime that `RuntimeHandle::enter` put in force here, as `sched` knows it.
     pub(crate) entered: Cell<*const ()>,
-    /// The place of the latest panic here, written by the panic hook, taken by the exit steps.
-    pub(crate) panic_place: Cell<Option<Box<str>>>,
+    /// What is known of the latest panic here.
+    panic: Cell<Option<Box<Panic>>>,
+    /// When it was started, among the servers of its runtime.
+    sequence: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128, "a slot is two cache lines");
-const _: () = assert!(core::mem::offset_of!(Slot, winner) == 64, "what a wake touches is in one line");
 
 // SAFETY: the `Cell`s are used only by the owner that the state word's table names, and handed over by its AcqRel transitions;
 // the exceptions, `waits_for` and `wait_kind`, are read by an inspector under the protocol of `inspect`, which keeps the owner from moving on.
@@ -95,20 +139,26 @@ impl Slot {
     fn new(index: u32) -> Self {
         Self {
             state: StateWord::new(),
-            winner: WinnerWord::new(),
             home: AtomicPtr::new(ptr::null_mut()),
             context: Cell::new(Context::running()),
-            job: AtomicPtr::new(ptr::null_mut()),
             waits_for: Cell::new(ptr::null()),
-            next: AtomicU32::new(0),
-            stack_index: Cell::new(0),
-            stack_class: Cell::new(StackClass::SMALLEST),
-            index,
-            wait_kind: Cell::new(WaitKind::Elsewhere),
+            waits_on: AtomicU64::new(0),
+            reply: ReplyWord::new(),
             runtime: AtomicU32::new(0),
+            next: AtomicU32::new(0),
+            wait_kind: Cell::new(WaitKind::Elsewhere),
+            is_server: Cell::new(false),
+            stack_class: Cell::new(StackClass::SMALLEST),
+            burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
+            stack_index: Cell::new(0),
+            index,
+            winner: WinnerWord::new(),
+            job: AtomicPtr::new(ptr::null_mut()),
+            shared: AtomicPtr::new(ptr::null_mut()),
             entered: Cell::new(ptr::null()),
-            panic_place: Cell::new(None),
+            panic: Cell::new(None),
+            sequence: AtomicU64::new(0),
         }
     }
 
@@ -165,19 +215,82 @@ impl Slot {
         self.job.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
-    /// Fills in a free slot for a new actor. The caller owns the slot.
+    /// Fills in a free slot for a new actor, or for a plain thread. The caller owns the slot.
     #[inline]
-    pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, class: StackClass) {
-        // Ordering: Relaxed, three times. Published by `StateWord::occupy_queued`.
+    pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, shared: *const (), class: StackClass) {
+        // Ordering: Relaxed, five times. Published by `StateWord::occupy`.
         self.job.store(job, Ordering::Relaxed);
         self.runtime.store(runtime, Ordering::Relaxed);
+        self.shared.store(shared.cast_mut(), Ordering::Relaxed);
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
+        self.waits_on.store(0, Ordering::Relaxed);
         self.stack_class.set(class);
+        self.is_server.set(false);
         self.waits_for.set(ptr::null());
         self.wait_kind.set(WaitKind::Elsewhere);
-        self.panic_place.set(None);
+        self.panic.set(None);
+        self.burial.set(Burial::None);
         self.kill_masks.set(0);
         self.entered.set(ptr::null());
+    }
+
+    /// Says that the new actor is a server, and which one in the order of their starts. The caller owns the slot.
+    pub(crate) fn make_server(&self, sequence: u64) {
+        self.is_server.set(true);
+        // Ordering: Relaxed. Published by the state word.
+        self.sequence.store(sequence, Ordering::Relaxed);
+    }
+
+    /// Whether it is a server: then its stack was not reserved when it was started.
+    pub(crate) fn is_server(&self) -> bool {
+        self.is_server.get()
+    }
+
+    /// Which server it is in the order of their starts; only meaningful to a holder of its generation.
+    pub(crate) fn sequence(&self) -> u64 {
+        // Ordering: Relaxed. As for `runtime`.
+        self.sequence.load(Ordering::Relaxed)
+    }
+
+    /// The runtime of an actor that lives, and goes on doing so: the caller is the actor, or has queued it and not pushed it yet.
+    pub(crate) fn shared(&self) -> *const () {
+        // Ordering: Relaxed. As for `runtime`.
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    // ---- panics -------------------------------------------------------------------------------------------------------
+
+    /// Remembers where the actor panicked. By the panic hook.
+    pub(crate) fn note_panic(&self, place: Option<String>) {
+        let mut panic = self.panic.take().unwrap_or_default();
+        panic.place = place;
+        self.panic.set(Some(panic));
+    }
+
+    /// Where it panicked. By the exit steps.
+    pub(crate) fn take_panic_place(&self) -> Option<String> {
+        let mut panic = self.panic.take()?;
+        let place = panic.place.take();
+        self.panic.set(Some(panic));
+        place
+    }
+
+    /// Remembers a caller whose reply the panic has dropped: the reason is not known yet.
+    pub(crate) fn note_unanswered(&self, caller: Pid, call: CallId) {
+        let mut panic = self.panic.take().unwrap_or_default();
+        panic.unanswered.push((caller, call));
+        self.panic.set(Some(panic));
+    }
+
+    /// Tells those callers.
+    #[inline]
+    pub(crate) fn send_last_words(&self) {
+        let Some(panic) = self.panic.take() else { return };
+        for (caller, call) in panic.unanswered {
+            if slot_of(caller).reply.abandon(call, Silence::Unanswered) {
+                super::park::unpark(caller);
+            }
+        }
     }
 
     /// The class of stack this actor runs on, or will run on.
@@ -263,6 +376,12 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct NoSlot;
 
+impl From<NoSlot> for std::io::Error {
+    fn from(NoSlot: NoSlot) -> Self {
+        Self::new(std::io::ErrorKind::OutOfMemory, "no memory for another actor's control block")
+    }
+}
+
 /// Takes up to `count` free slots, at least one.
 pub(crate) fn take(count: usize, into: &mut Vec<SlotRef>) -> Result<(), NoSlot> {
     let mut pool = pool();
@@ -289,6 +408,9 @@ pub(crate) fn give_back(slots: impl Iterator<Item = SlotRef>) {
     pool().free.extend(slots.filter(usable));
 }
 
+/// Indexes are below this: the highest bit of a packed `Pid` is free, for `wait` and for timers.
+const INDEX_LIMIT: u32 = 1 << 31;
+
 /// How many slots are prepared at a time.
 const GROW_BATCH: u32 = 256;
 
@@ -296,7 +418,7 @@ const GROW_BATCH: u32 = 256;
 /// touched only as far as it is used.
 fn grow(pool: &mut Pool) -> Result<(), NoSlot> {
     let first = pool.next;
-    let count = GROW_BATCH.min(u32::MAX - first);
+    let count = GROW_BATCH.min(INDEX_LIMIT - first);
     if count == 0 {
         return Err(NoSlot);
     }

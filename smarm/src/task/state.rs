@@ -1,20 +1,21 @@
 //! The state word: generation, state and flags of a slot in one `AtomicU64`.
 //!
 //! ```text
-//!   63           32 31      6    5       4       3     2   0
-//!   | generation   | unused | permit | stack | kill | state |
+//!   63           32 31      7    6     5      4       3     2   0
+//!   | generation   | unused | end | mail | permit | kill | state |
 //! ```
 //!
 //! | state | who owns the stack and the slot's fields | leaves by |
 //! |---|---|---|
-//! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors) or `Running` (threads) |
-//! | `Queued`, no stack | nobody: whoever claims it | `claim_movable` → `Running` (`Notified` if there is a permit) with a stack |
-//! | `Queued`, stack | its home worker, which holds or will hold its queue entry | `claim_sticky` → `Running` |
-//! | `Running` | the home worker: on its processor, or in its ring of yielded actors | `park` → `Parked`, `finish` → `Free` |
+//! | `Free` | the slot table, or a worker's cache of slots | `occupy` → `Queued` (actors), `Idle` (servers) or `Running` (threads) |
+//! | `Queued` | nobody: it has no stack; whoever claims it | `claim` → `Running` (`Notified` if there is a permit) with a stack |
+//! | `Running` | the home worker: on its processor, in one of its rings, or on the way there through its inbox | `park` → `Parked`, `rest` → `Idle` or `Queued`, `unclaim` → `Queued`, `finish` → `Free` |
 //! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
-//! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Queued` |
+//! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Running` |
+//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end` → `Queued` |
 //!
-//! `Idle` (a server between two messages) is reserved.
+//! Mail and unpark differ. Mail makes an idle server `Queued`; a running one only remembers it until it wants to rest. An unpark concerns the
+//! wait that a handler is in, and is nothing to an idle server.
 //!
 //! # Invariants
 //!
@@ -24,8 +25,8 @@
 //!    publication ("there is mail"), and the task, reading that publication in its turn, could miss it. Both sides
 //!    modify this word, so one comes second and sees what the first published.
 //! 3. The generation is in the word: a stale waker's compare-and-swap fails by itself.
-//! 4. A queue entry of a movable task is a hint; the claim is the compare-and-swap here. A sticky task in `Queued` has exactly one
-//!    entry: the one who moved it from `Parked` makes it.
+//! 4. A queue entry of a movable task is a hint; the claim is the compare-and-swap here. A task that has started needs no claim: the one
+//!    who moved it from `Parked` makes its only entry, and its home alone continues it. A second waker leaves a permit.
 //!
 //! # Orderings
 //!
@@ -40,16 +41,18 @@ const QUEUED: u64 = 1;
 const RUNNING: u64 = 2;
 const NOTIFIED: u64 = 3;
 const PARKED: u64 = 4;
+const IDLE: u64 = 5;
 /// Asked to end: delivered at a safe point.
 const KILL: u64 = 1 << 3;
-/// There are frames: the task is sticky.
-const STACK: u64 = 1 << 4;
-/// Unparked before it was started: its first park returns at once. Only while `Queued` without a stack; then it is `Notified`.
-const PERMIT: u64 = 1 << 5;
+/// Unparked before it was started: its first park returns at once. Only while `Queued`; then it is `Notified`.
+const PERMIT: u64 = 1 << 4;
+/// Mail came after a server had looked for it for the last time, before it was `Idle`. Only while `Running`.
+const MAIL: u64 = 1 << 5;
+/// A server was asked to end when it has no mail.
+const END: u64 = 1 << 6;
+/// What may be added to a `Queued` word before it is claimed.
+const MARKS: u64 = KILL | PERMIT | END;
 const GENERATION_SHIFT: u32 = 32;
-
-/// The word that the futex of a parked plain thread compares: state and flags, without the generation.
-const LOW_HALF: u64 = (1 << GENERATION_SHIFT) - 1;
 
 /// What came of an attempt to run a task.
 #[must_use = "a claimed task must be run"]
@@ -75,12 +78,24 @@ pub(crate) enum Park {
 #[must_use = "a task that became runnable is lost unless it is pushed"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unpark {
-    /// It was parked and is now queued: the caller must push it.
+    /// It was parked and counts as running: the caller must push it to its home.
     Push,
+    /// It was idle and is queued: the caller must push it to some worker.
+    Activate,
     /// It will see the wake by itself.
     Pending,
     /// There is no such task any more.
     Stale,
+}
+
+/// What came of a server's wish to rest.
+#[must_use = "a server that may not rest is lost unless it is pushed"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rest {
+    /// It is idle; the caller may not touch it any more.
+    Idle,
+    /// There is mail, or it is to end: it is queued, and the caller must push it.
+    Queued,
 }
 
 /// What an inspector sees.
@@ -90,10 +105,16 @@ pub(crate) enum Seen {
     Queued,
     Running,
     Parked,
+    Idle,
 }
 
 #[derive(Debug)]
 pub(crate) struct StateWord(AtomicU64);
+
+/// A word without flags.
+fn word(generation: u32, state: u64) -> u64 {
+    u64::from(generation) << GENERATION_SHIFT | state
+}
 
 impl StateWord {
     #[cfg(not(loom))]
@@ -124,6 +145,11 @@ impl StateWord {
         self.occupy(QUEUED)
     }
 
+    /// Gives a free slot to a new server without mail: next generation, `Idle`. The generation.
+    pub(crate) fn occupy_idle(&self) -> u32 {
+        self.occupy(IDLE)
+    }
+
     /// Gives a free slot to a plain thread: next generation, `Running`. The generation.
     pub(crate) fn occupy_running(&self) -> u32 {
         self.occupy(RUNNING)
@@ -133,30 +159,27 @@ impl StateWord {
         let generation = self.generation() + 1;
         // Ordering: Release. Publishes the fields that the owner filled in; pairs with the Acquire of a claim, a wake, an
         // inspection. A store will do: stale wakers only change a word whose generation is theirs.
-        self.0.store(u64::from(generation) << GENERATION_SHIFT | state, Ordering::Release);
+        self.0.store(word(generation, state), Ordering::Release);
         generation
     }
 
     /// Ends the task: the slot is free, stale for all who know it. The kill bit goes with it.
     pub(crate) fn finish(&self) {
-        let generation = u64::from(self.generation());
         // Ordering: AcqRel. Publishes the last use of the fields to the slot's next owner. A swap, not a store: a kill or an
         // unpark in flight must not write its old word back afterwards, and its compare-and-swap fails against this one.
-        self.0.swap(generation << GENERATION_SHIFT | FREE, Ordering::AcqRel);
+        self.0.swap(word(self.generation(), FREE), Ordering::AcqRel);
     }
 
     /// Whether the task of this generation waits to be started; a guess.
     pub(crate) fn is_movable(&self, generation: u32) -> bool {
         // Ordering: Relaxed. A guess.
-        let word = self.0.load(Ordering::Relaxed);
-        word & !(KILL | PERMIT) == u64::from(generation) << GENERATION_SHIFT | QUEUED
+        self.0.load(Ordering::Relaxed) & !MARKS == word(generation, QUEUED)
     }
 
     /// Claims a task without a stack, from a queue entry or a hint; it has a stack from now on.
     #[inline]
-    pub(crate) fn claim_movable(&self, generation: u32) -> Claim {
-        let queued = u64::from(generation) << GENERATION_SHIFT | QUEUED;
-        let running = queued & !LOW_HALF | RUNNING | STACK;
+    pub(crate) fn claim(&self, generation: u32) -> Claim {
+        let (queued, running) = (word(generation, QUEUED), word(generation, RUNNING));
         // Ordering: AcqRel, as in `claim_marked`; most often nothing came between.
         match self.0.compare_exchange(queued, running, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Claim::Run,
@@ -167,11 +190,10 @@ impl StateWord {
     /// Claims a task that may have been killed or unparked since it was queued as `queued`; `word` is what it looked like last.
     #[cold]
     fn claim_marked(&self, mut word: u64, queued: u64) -> Claim {
-        while word & !(KILL | PERMIT) == queued {
-            let stack = if queued & STACK != 0 { 0 } else { STACK };
+        while word & !MARKS == queued {
             let state = if word & PERMIT != 0 { NOTIFIED } else { RUNNING };
-            let running = word & !(STATE_MASK | PERMIT) | state | stack;
-            // Ordering: AcqRel; Acquire sees the saved context and what the waker published, Release keeps the chain of transitions
+            let running = word & !(STATE_MASK | PERMIT) | state;
+            // Ordering: AcqRel; Acquire sees what the spawner and the wakers published, Release keeps the chain of transitions
             // unbroken for the next one.
             match self.0.compare_exchange(word, running, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Claim::Run,
@@ -181,30 +203,18 @@ impl StateWord {
         Claim::Stale
     }
 
-    /// Takes a claim of a task without a stack back: it could not be started.
+    /// Takes a claim back: the task could not be started, or is a server that lets others go first. It has no stack.
     pub(crate) fn unclaim(&self) {
         // Ordering: Relaxed. A guess for the compare-and-swap.
         let mut word = self.0.load(Ordering::Relaxed);
         // Ordering: AcqRel; as in `claim`.
         while let Err(now) = self.0.compare_exchange_weak(
             word,
-            word & !(STATE_MASK | STACK) | QUEUED | if word & STATE_MASK == NOTIFIED { PERMIT } else { 0 },
+            word & !(STATE_MASK | MAIL) | QUEUED | if word & STATE_MASK == NOTIFIED { PERMIT } else { 0 },
             Ordering::AcqRel,
             Ordering::Relaxed,
         ) {
             word = now;
-        }
-    }
-
-    /// Claims a task with a stack. Only its home worker may.
-    #[inline]
-    pub(crate) fn claim_sticky(&self) -> Claim {
-        let generation = u64::from(self.generation()) << GENERATION_SHIFT;
-        let (queued, running) = (generation | QUEUED | STACK, generation | RUNNING | STACK);
-        // Ordering: AcqRel, as in `claim_marked`; most often nothing came between.
-        match self.0.compare_exchange(queued, running, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => Claim::Run,
-            Err(word) => self.claim_marked(word, queued),
         }
     }
 
@@ -247,6 +257,27 @@ impl StateWord {
         }
     }
 
+    /// Publishes that a server that has no mail is idle, unless mail or a kill came meanwhile. From another stack; it has none any more. A
+    /// permit is forgotten: the wait that it was for is over.
+    pub(crate) fn rest(&self) -> Rest {
+        // Ordering: Relaxed. A guess for the compare-and-swap.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running server rests");
+            let (state, rest) = if word & (MAIL | KILL | END) == 0 { (IDLE, Rest::Idle) } else { (QUEUED, Rest::Queued) };
+            // Ordering: AcqRel. Release publishes the server's state to who activates it next; Acquire keeps the chain.
+            match self.0.compare_exchange_weak(
+                word,
+                word & !(STATE_MASK | MAIL) | state,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return rest,
+                Err(now) => word = now,
+            }
+        }
+    }
+
     /// Consumes the permit of a running task, if there is one.
     #[inline]
     pub(crate) fn take_permit(&self) -> bool {
@@ -269,19 +300,25 @@ impl StateWord {
             && self.0.compare_exchange(word, running, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// A thread that was unparked goes on. A permit that came since then is consumed too: what its waker published is visible to the
-    /// look that follows.
-    pub(crate) fn claim_thread(&self) {
-        let generation = u64::from(self.generation()) << GENERATION_SHIFT;
-        // Ordering: AcqRel; Acquire sees what the wakers published. A swap: nobody else takes a thread out of `Queued`.
-        let queued = self.0.swap(generation | RUNNING, Ordering::AcqRel);
-        debug_assert_eq!(queued & STATE_MASK, QUEUED, "a thread goes on when it was unparked");
+    /// A thread that was unparked goes on: it sees what its waker published.
+    pub(crate) fn resume_thread(&self) {
+        // Ordering: Acquire; pairs with the Release in `wake`. The wake of a second one is a permit, for the next park.
+        let word = self.0.load(Ordering::Acquire);
+        debug_assert!(
+            matches!(word & STATE_MASK, RUNNING | NOTIFIED),
+            "a thread goes on when it was unparked"
+        );
     }
 
     /// Wakes the task of this generation, or leaves it a permit.
     #[inline]
     pub(crate) fn unpark(&self, generation: u32) -> Unpark {
-        self.wake(generation, 0)
+        let (parked, running) = (word(generation, PARKED), word(generation, RUNNING));
+        // Ordering: AcqRel, as in `wake`; most often it is parked, and nobody asked it to end.
+        match self.0.compare_exchange(parked, running, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Unpark::Push,
+            Err(_) => self.wake(generation, 0),
+        }
     }
 
     /// Asks the task of this generation to end, and wakes it.
@@ -289,28 +326,72 @@ impl StateWord {
         self.wake(generation, KILL)
     }
 
-    #[inline]
+    #[inline(never)]
     fn wake(&self, generation: u32, bits: u64) -> Unpark {
+        self.change(generation, |word| {
+            let (state, answer) = match word & STATE_MASK {
+                PARKED => (RUNNING, Unpark::Push),
+                RUNNING => (NOTIFIED, Unpark::Pending),
+                QUEUED => (QUEUED | PERMIT, Unpark::Pending),
+                IDLE if bits != 0 => (QUEUED, Unpark::Activate),
+                same => (same, Unpark::Pending),
+            };
+            (word & !STATE_MASK | state | bits, answer)
+        })
+    }
+
+    /// Tells a server that there is mail. By the one who found it asleep: see `actor::mailbox`.
+    pub(crate) fn mail(&self, generation: u32) -> Unpark {
+        let (idle, queued) = (word(generation, IDLE), word(generation, QUEUED));
+        // Ordering: AcqRel, as in `change`; most often it is idle.
+        if self.0.compare_exchange(idle, queued, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            return Unpark::Activate;
+        }
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED, Unpark::Activate),
+            RUNNING | NOTIFIED => (word | MAIL, Unpark::Pending),
+            _ => (word, Unpark::Pending),
+        })
+    }
+
+    /// Asks a server to end when it has no mail.
+    pub(crate) fn end(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
+            _ => (word | END, Unpark::Pending),
+        })
+    }
+
+    /// Asks a server to end, if it is idle.
+    pub(crate) fn end_idle(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
+            _ => (word, Unpark::Pending),
+        })
+    }
+
+    /// Changes the word of a task of this generation, by a read-modify-write even if that changes nothing: invariant 2.
+    #[inline(always)]
+    fn change(&self, generation: u32, by: impl Fn(u64) -> (u64, Unpark)) -> Unpark {
         // Ordering: Relaxed. A guess for the compare-and-swap; a stale generation needs nothing from us.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if (word >> GENERATION_SHIFT) as u32 != generation || word & STATE_MASK == FREE {
                 return Unpark::Stale;
             }
-            let (state, answer) = match word & STATE_MASK {
-                PARKED => (QUEUED, Unpark::Push),
-                RUNNING => (NOTIFIED, Unpark::Pending),
-                QUEUED if word & STACK == 0 => (QUEUED | PERMIT, Unpark::Pending),
-                same => (same, Unpark::Pending),
-            };
-            let next = word & !STATE_MASK | state | bits;
-            // Ordering: AcqRel. Release publishes what the waker wrote before; Acquire makes the saved context ours to push. Also
-            // when `next == word`: invariant 2.
+            let (next, answer) = by(word);
+            // Ordering: AcqRel. Release publishes what the waker wrote before; Acquire makes what the task published ours to pass on.
             match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// Whether the server was asked to end, by [`end`](Self::end).
+    pub(crate) fn is_ending(&self) -> bool {
+        // Ordering: Relaxed. Set before the claim of who asks.
+        self.0.load(Ordering::Relaxed) & END != 0
     }
 
     /// Whether the task was asked to end.
@@ -328,6 +409,7 @@ impl StateWord {
             QUEUED => Seen::Queued,
             RUNNING | NOTIFIED => Seen::Running,
             PARKED => Seen::Parked,
+            IDLE => Seen::Idle,
             _ => Seen::Free,
         }
     }

@@ -1,8 +1,17 @@
 //! What an actor can wait for, as a report of who waits for what sees it.
 
+//!
+//! # Who waits on whom
+//!
+//! An actor that waits for one particular other actor publishes that in its slot (`waits_on`), so that a call that would close a cycle of
+//! callers is an error at once. Each caller publishes first and looks along the chain then, both by sequentially consistent
+//! operations: of two who close a cycle at the same time, at least one sees the other. An edge counts only while it is in force: a call's
+//! while its reply word waits, a join's while the other actor lives. A cycle counts only if a second look finds the same calls.
+
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use super::slot::{self, SlotRef};
 use crate::pid::Pid;
 
 /// The kinds of things an actor waits for.
@@ -11,7 +20,11 @@ pub(crate) enum WaitKind {
     Receive,
     Send,
     OneshotReceive,
-    Join(Option<Pid>),
+    Join,
+    /// A call of a server.
+    Call,
+    /// Room in a server's mailbox.
+    Room,
     Scope,
     Sleep,
     /// Another runtime's end, or anything else that is not of this runtime.
@@ -24,8 +37,9 @@ impl fmt::Display for WaitKind {
             Self::Receive => f.write_str("recv on a channel"),
             Self::Send => f.write_str("send on a full channel"),
             Self::OneshotReceive => f.write_str("recv on a oneshot"),
-            Self::Join(Some(pid)) => write!(f, "join of {pid}"),
-            Self::Join(None) => f.write_str("join"),
+            Self::Join => f.write_str("join"),
+            Self::Call => f.write_str("a call"),
+            Self::Room => f.write_str("a send to a full mailbox"),
             Self::Scope => f.write_str("the actors of its scope"),
             Self::Sleep => f.write_str("sleep"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
@@ -69,4 +83,79 @@ impl WaitObject {
         // Ordering: Relaxed. See `used_outside`.
         self.outside.load(Ordering::Relaxed)
     }
+}
+
+/// How many actors a look along a chain passes; a longer cycle is left to the timeouts.
+const MOST_HOPS: usize = 64;
+/// Set in `waits_on` if the wait is a call; no slot has an index with this bit.
+const IS_CALL: u64 = 1 << 63;
+
+/// Publishes that the caller, whose slot this is, waits for the end of an actor.
+pub(crate) fn begin_join(slot: SlotRef, on: Pid) {
+    // Ordering: Release. Who follows the edge sees the wait.
+    slot.waits_on.store(on.to_bits(), Ordering::Release);
+}
+
+/// Publishes that the caller, whose slot this is, waits for a reply of an actor; after its reply word is open.
+pub(crate) fn begin_call(slot: SlotRef, on: Pid) {
+    // Ordering: SeqCst; see above.
+    slot.waits_on.store(on.to_bits() | IS_CALL, Ordering::SeqCst);
+}
+
+/// The wait is over.
+pub(crate) fn end(slot: SlotRef) {
+    // Ordering: Relaxed. An edge that is seen too long is not in force.
+    slot.waits_on.store(0, Ordering::Relaxed);
+}
+
+/// For whom the actor of this slot waits, for reports.
+pub(crate) fn waits_on(slot: SlotRef) -> Option<Pid> {
+    // Ordering: Relaxed. The caller inspects, and saw it parked.
+    Pid::from_bits(slot.waits_on.load(Ordering::Relaxed) & !IS_CALL)
+}
+
+/// An edge in force: whose, to whom, and, of a call, which.
+type Edge = (Pid, Pid, Option<u64>);
+
+/// The actors of the cycle that would be closed if `me`, whose edge is published, waited for `on`. The first one is `me`.
+#[inline]
+pub(crate) fn cycle(me: SlotRef, on: Pid) -> Option<Box<[Pid]>> {
+    if on == me.pid() {
+        return Some([on].into());
+    }
+    // Most often the other one does not wait.
+    edge_of(on).and_then(|_| cycle_from(me, on))
+}
+
+#[cold]
+fn cycle_from(me: SlotRef, on: Pid) -> Option<Box<[Pid]>> {
+    let chain = chain(me.pid(), on)?;
+    let again = self::chain(me.pid(), on)?;
+    let pids = core::iter::once(me.pid()).chain(chain.iter().map(|(whose, ..)| *whose));
+    (chain == again).then(|| pids.collect())
+}
+
+/// The edges from `on` to `me`, if they lead there.
+fn chain(me: Pid, on: Pid) -> Option<Vec<Edge>> {
+    let mut edges = Vec::new();
+    let mut at = on;
+    while edges.len() < MOST_HOPS {
+        let edge = edge_of(at)?;
+        edges.push(edge);
+        at = edge.1;
+        if at == me {
+            return Some(edges);
+        }
+    }
+    None
+}
+
+#[inline]
+fn edge_of(pid: Pid) -> Option<Edge> {
+    let slot = slot::slot_of(pid);
+    // Ordering: SeqCst; see above.
+    let bits = slot.waits_on.load(Ordering::SeqCst);
+    let to = Pid::from_bits(bits & !IS_CALL)?;
+    let call = if bits & IS_CALL != 0 { Some(slot.reply.waiting()?) } else { None };
+    slot.state.is_of(pid.generation()).then_some((pid, to, call))
 }

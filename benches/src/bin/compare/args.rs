@@ -9,11 +9,12 @@ use smarm_benches::workload::Workload;
 use crate::sample::{Program, Request};
 
 pub(crate) const USAGE: &str = "\
-usage: compare [--only WORKLOAD,..] [--rounds N] [--runtimes smarm,tokio,may] [--workers 1,2] [--scale F] [--go PATH]
+usage: compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH]
 
-  --only      workloads: yield, chain, spawnjoin, skynet, pingpong, ring, mpsc4, mpsc1, mpscapart, bounded (default: all)
+  --only      workloads: yield, chain, spawnjoin, skynet, pingpong, ring, mpsc4, mpsc1, mpscapart, bounded,
+              call, cast, startstop (default: all)
   --rounds    samples of each runtime (default: 7)
-  --runtimes  which runtimes (default: smarm,tokio,may)
+  --runtimes  of smarm, tokio, may, actix, kameo, ractor (default: all that the workload is a question to)
   --workers   worker counts (default: 1,2)
   --scale     multiplies every size; figures away from 1 are for a quick look only
   --go        the program built from benches/peers/main.go";

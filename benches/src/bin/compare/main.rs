@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! cargo run --release -p smarm-benches --bin compare -- [--only ring,pingpong] [--rounds 7]
-//!     [--runtimes smarm,tokio,may] [--workers 1,2] [--scale 1.0] [--go PATH]
+//!     [--runtimes smarm,tokio,may,actix,kameo,ractor] [--workers 1,2] [--scale 1.0] [--go PATH]
 //! ```
 //!
 //! **Unit**: nanoseconds per operation, on the wall and of processor time (all threads; it shows who spins).
 //!
 //! **Rivals**: tokio (`current_thread` for one worker, `multi_thread` for two), may, and Go if its program is
-//! given (`benches/peers`).
+//! given (`benches/peers`). For server actors: actix, kameo, ractor, and a tokio task behind bare channels.
 //!
 //! **Method**: a sample is a fresh process: it starts its runtime, runs the workload once (the *first* run,
 //! which pays for fresh memory), then once more, which is the figure. Samples of all runtimes are
@@ -18,7 +18,7 @@
 //! **What would be unfair**: a sample with its start-up inside; stderr in the way; a rival's weakest flavour;
 //! other sizes for one of them; leaving the load average out. Go has no unbounded channel: it gets a buffer
 //! with room for all messages. may has no bounded one and cannot hold more than 32 000 coroutines: it has no
-//! figure there.
+//! figure there. What would be unfair among server actors is said in `workloads.rs`.
 
 mod args;
 mod report;
@@ -47,10 +47,12 @@ fn compare(args: &Args) {
     report::heading(args);
     for &workload in &args.workloads {
         report::workload(workload, args.size_of(workload));
+        let programs: Vec<Program> =
+            args.programs.iter().filter(|program| program.takes_part_in(workload)).cloned().collect();
         for &workers in &args.workers {
             let request = Request { workload, workers, size: args.size_of(workload) };
-            let outcomes = interleave(&args.programs, request, args.rounds);
-            report::rows(request, &args.programs, &outcomes);
+            let outcomes = interleave(&programs, request, args.rounds);
+            report::rows(request, &programs, &outcomes);
         }
     }
     report::ending();

@@ -1,6 +1,6 @@
 //! The table.
 
-use smarm_benches::workload::{Goal, Workload};
+use smarm_benches::workload::Workload;
 
 use crate::args::Args;
 use crate::sample::{Outcome, Program, Request, Sample};
@@ -26,11 +26,8 @@ fn load_average() -> String {
 }
 
 pub(crate) fn workload(workload: Workload, size: u64) {
-    let goal = match workload.goal() {
-        Goal::AtMost(ratio) => format!("goal: at most {ratio} of the best rival"),
-        Goal::None => "no goal".to_owned(),
-    };
-    println!("\n{workload}: {}, N = {}; {goal}", workload.title(), workload.operations(size));
+    let (title, goal) = (workload.title(), workload.goal());
+    println!("\n{workload}: {title}, N = {}; {goal}", workload.operations(size));
     println!("  workers  runtime  {:^30}  {:>9}  {:>9}", "wall", "CPU", "first run");
 }
 
@@ -55,6 +52,7 @@ fn row(samples: &[Sample]) {
 }
 
 fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) {
+    let goal = request.workload.goal();
     let measured = || {
         programs.iter().zip(outcomes).filter_map(|(program, outcome)| match outcome {
             Outcome::Samples(samples) => Some((program.name(), samples)),
@@ -63,15 +61,15 @@ fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) {
     };
     let ours = measured().find(|(name, _)| *name == OURS);
     let best = measured()
-        .filter(|(name, _)| *name != OURS)
+        .filter(|(name, _)| *name != OURS && goal.counts(name))
         .min_by(|a, b| wall_median(a.1).total_cmp(&wall_median(b.1)));
     let (Some((_, ours)), Some((rival, theirs))) = (ours, best) else { return };
     let wall = ratios(ours, theirs, |sample| sample.wall);
     let cpu = ratios(ours, theirs, |sample| sample.cpu);
-    let verdict = match request.workload.goal() {
-        Goal::AtMost(goal) if wall.median <= goal => "  reached",
-        Goal::AtMost(_) => "  MISSED",
-        Goal::None => "",
+    let verdict = match goal.ratio() {
+        Some(goal) if wall.median <= goal => "  reached",
+        Some(_) => "  MISSED",
+        None => "",
     };
     println!(
         "           smarm / {rival}: {:.2} ({:.2} .. {:.2}) wall, {:.2} CPU{verdict}",

@@ -41,6 +41,14 @@ impl Program {
         }
     }
 
+    /// Whether the workload is a question to it at all.
+    pub(crate) fn takes_part_in(&self, workload: Workload) -> bool {
+        match self {
+            Self::Ourselves(kind) => kind.takes_part_in(workload),
+            Self::Go(_) => !workload.needs_servers(),
+        }
+    }
+
     fn obstacle(&self, request: Request) -> Option<&'static str> {
         match self {
             Self::Ourselves(kind) => kind.obstacle(request.workload, request.size),

@@ -1,0 +1,381 @@
+//! A reference to a server, by the type of its messages.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ptr::NonNull;
+use core::time::Duration;
+
+use super::dead_letters;
+use super::delivery::{self, Timer};
+use super::mailbox::{Overflow, Push};
+use super::recipient::Recipient;
+use super::server::{Core, System};
+use crate::channel::TrySendError;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::sys::clock;
+use crate::task::park::{self, Wake};
+use crate::task::preempt::checkpoint;
+use crate::task::slot::{SlotRef, slot_of};
+use crate::task::state::Seen;
+use crate::task::wait::{self, WaitKind};
+use crate::task::current;
+
+/// A reference to a running server; what is inside each generated handle, and what [`Handle::actor`](crate::Handle::actor) gives.
+///
+/// Cheap to clone; equal if it is the same server. Keeps nothing alive but a few hundred bytes: dropping the last reference stops nothing,
+/// unless the server wants that (`stop_on_drop`).
+pub struct ActorRef<M> {
+    core: NonNull<Core<M>>,
+    timeout: Option<Duration>,
+}
+
+// SAFETY: only `#[smarm::actor]` starts servers, and its expansion asserts that each part of a message is `Send`.
+unsafe impl<M> Send for ActorRef<M> {}
+// SAFETY: as above; by reference it gives access to what is atomic or locked.
+unsafe impl<M> Sync for ActorRef<M> {}
+
+/// Why a message was not accepted.
+pub(super) enum Refused<M> {
+    Full(M),
+    Closed(M),
+    TimedOut(M),
+}
+
+impl<M> Refused<M> {
+    pub(super) fn into_message(self) -> M {
+        match self {
+            Self::Full(message) | Self::Closed(message) | Self::TimedOut(message) => message,
+        }
+    }
+}
+
+impl<M> ActorRef<M> {
+    /// # Safety
+    ///
+    /// The caller has counted a handle, which becomes this one's.
+    pub(super) unsafe fn from_raw(core: NonNull<Core<M>>, timeout: Option<Duration>) -> Self {
+        Self { core, timeout }
+    }
+
+    #[inline]
+    pub(super) fn core(&self) -> &Core<M> {
+        // SAFETY: the handle keeps the block alive.
+        unsafe { self.core.as_ref() }
+    }
+
+    pub(super) fn call_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The name of the server. Never parks.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.core().pid()
+    }
+
+    /// The same reference with another timeout for calls; `None`: they wait for ever. Never parks.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Option<Duration>) -> Self {
+        let mut other = self.clone();
+        other.timeout = timeout;
+        other
+    }
+
+    // ---- messages -----------------------------------------------------------------------------------------------------
+
+    /// Sends a message without a reply. Parks while the mailbox is full, without limit, on any thread; a safe point.
+    ///
+    /// It does not wait, and goes over the bound, if the server is the caller itself or waits for the caller, and while the caller unwinds.
+    /// To a server that has ended it is a [dead letter](crate::dead_letters), as is one that the mailbox's overflow policy refuses.
+    pub fn cast(&self, message: M) {
+        checkpoint();
+        if let Err(refused) = self.send(message, None) {
+            dead_letters::bury(refused.into_message());
+        }
+    }
+
+    /// Sends a message if there is room. Never parks, and is no safe point.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there is no room or the server has ended.
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.used();
+        match self.core().mailbox.push(message, self.core().bound, self.core().overflow) {
+            Push::Accepted(wake) => self.core().wake(wake, false),
+            Push::Displaced(oldest, wake) => {
+                self.core().wake(wake, false);
+                dead_letters::bury(oldest);
+            }
+            Push::Full(message) => return Err(TrySendError::Full(message)),
+            Push::Closed(message) => return Err(TrySendError::Disconnected(message)),
+        }
+        Ok(())
+    }
+
+    /// Sends a message after a delay. Never parks. The message goes over the bound of the mailbox; if the server has ended by then it is a
+    /// dead letter. The run does not end before it was sent.
+    ///
+    /// Dropping the [`Timer`] changes nothing; [`Timer::cancel`] takes the message back.
+    pub fn send_after(&self, delay: Duration, message: M) -> Timer
+    where
+        M: 'static,
+    {
+        delivery::send_after(self.clone(), delay, message)
+    }
+
+    /// A reference that takes one type of messages, whatever else the server understands.
+    #[must_use]
+    pub fn recipient<T>(&self) -> Recipient<T>
+    where
+        M: From<T> + 'static,
+        T: 'static,
+    {
+        Recipient::new(self.clone(), M::from)
+    }
+
+    /// The same, for messages that are made by a function.
+    #[must_use]
+    pub fn recipient_with<T: 'static>(&self, message: impl Fn(T) -> M + Send + Sync + 'static) -> Recipient<T>
+    where
+        M: 'static,
+    {
+        Recipient::new(self.clone(), message)
+    }
+
+    /// Sends over the bound; `Err` if the server has ended.
+    pub(super) fn send_over(&self, message: M) -> Result<(), M> {
+        self.used();
+        match self.core().mailbox.push_over(message) {
+            Push::Accepted(wake) => {
+                self.core().wake(wake, false);
+                Ok(())
+            }
+            Push::Closed(message) | Push::Full(message) | Push::Displaced(message, _) => Err(message),
+        }
+    }
+
+    #[inline]
+    fn used(&self) {
+        self.core().wait.used_by(current::runtime());
+    }
+
+    /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
+    /// next.
+    #[inline]
+    pub(super) fn send(&self, message: M, call: Option<CallWait>) -> Result<(), Refused<M>> {
+        self.used();
+        let core = self.core();
+        match core.mailbox.push(message, core.bound, core.overflow) {
+            Push::Accepted(wake) => core.wake(wake, call.is_some()),
+            Push::Displaced(oldest, wake) => {
+                core.wake(wake, call.is_some());
+                dead_letters::bury(oldest);
+            }
+            Push::Full(message) if core.overflow == Overflow::Park => return self.send_when_room(message, call),
+            Push::Full(message) => return Err(Refused::Full(message)),
+            Push::Closed(message) => return Err(Refused::Closed(message)),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn send_when_room(&self, mut message: M, call: Option<CallWait>) -> Result<(), Refused<M>> {
+        let slot = current::waiter();
+        if call.is_none() && (park::is_unwinding(slot) || self.closes_a_cycle(slot)) {
+            return self.send_over(message).map_err(Refused::Closed);
+        }
+        let (core, me) = (self.core(), slot.pid());
+        let deadline_ns = call.and_then(|call| call.deadline_ns);
+        let mut was_told = false;
+        loop {
+            message = match core.mailbox.push(message, core.bound, core.overflow) {
+                Push::Accepted(wake) => {
+                    core.wake(wake, call.is_some());
+                    return Ok(());
+                }
+                Push::Closed(message) => return Err(Refused::Closed(message)),
+                Push::Full(message) | Push::Displaced(message, _) => message,
+            };
+            if !core.mailbox.wait_for_room(me, core.bound, was_told) {
+                continue;
+            }
+            if call.is_none() {
+                wait::begin_join(slot, core.pid());
+            }
+            let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
+            if call.is_none() {
+                wait::end(slot);
+            }
+            was_told = !core.mailbox.leave_room(me);
+            let timed_out = wake == Wake::TimedOut;
+            if timed_out || park::kill_is_due(slot) {
+                if was_told && let Some(next) = core.mailbox.next_waiter() {
+                    park::unpark(next);
+                }
+                if timed_out {
+                    return Err(Refused::TimedOut(message));
+                }
+                drop(message);
+                park::deliver_kill(slot);
+                unreachable!("a kill that is due is delivered");
+            }
+        }
+    }
+
+    /// Whether waiting for room would be waiting for oneself.
+    fn closes_a_cycle(&self, slot: SlotRef) -> bool {
+        wait::begin_join(slot, self.pid());
+        let closes = wait::cycle(slot, self.pid()).is_some();
+        wait::end(slot);
+        closes
+    }
+
+    // ---- life ---------------------------------------------------------------------------------------------------------
+
+    /// Asks the server to stop: it handles what was sent before, by this sender and by others, then ends with
+    /// [`ExitReason::Normal`]. Returns at once; [`join`](Self::join) waits. Erlang's cousin is `gen_server:stop`.
+    pub fn stop(&self) {
+        self.used();
+        self.core().wake(self.core().mailbox.stop(), false);
+    }
+
+    /// Asks the server to stop after the message in hand. What is queued then is not handled: callers get
+    /// [`CallError::Down`](crate::CallError::Down), casts are dead letters. Returns at once.
+    pub fn stop_now(&self) {
+        self.used();
+        self.core().push_system(System::Stop(ExitReason::Normal));
+    }
+
+    /// Asks the server to end at its next safe point, also in the middle of a message; see [`kill`](crate::kill()).
+    pub fn kill(&self) {
+        park::kill(self.pid());
+    }
+
+    /// Waits for the server's end, and tells why it ended. Does not ask it to: see [`stop`](Self::stop). May park, on any thread.
+    ///
+    /// [`ExitReason::Unwinding`] if the server has not ended and the caller is unwinding.
+    pub fn join(&self) -> ExitReason {
+        checkpoint();
+        let slot = current::waiter();
+        let me = slot.pid();
+        loop {
+            if let Some(reason) = self.core().exit_reason() {
+                return reason;
+            }
+            if park::is_unwinding(slot) {
+                return ExitReason::Unwinding;
+            }
+            park::deliver_kill(slot);
+            if self.core().await_end(me).is_none() {
+                wait::begin_join(slot, self.pid());
+                park::park(slot, WaitKind::Elsewhere, None, None);
+                wait::end(slot);
+                self.core().leave_end(me);
+            }
+        }
+    }
+
+    /// What can be said of the server from outside. Never parks; out of date at once.
+    #[must_use]
+    pub fn info(&self) -> ActorInfo {
+        ActorInfo {
+            pid: self.pid(),
+            name: self.core().name().to_owned(),
+            state: self.state(),
+            mailbox_len: self.core().mailbox.len(),
+        }
+    }
+
+    fn state(&self) -> ActorState {
+        let slot = slot_of(self.pid());
+        let seen = slot.state.inspect();
+        if self.core().exit_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
+            return ActorState::Ended;
+        }
+        match seen {
+            Seen::Idle => ActorState::Idle,
+            Seen::Queued => ActorState::Queued,
+            Seen::Running => ActorState::Running,
+            Seen::Parked => ActorState::Parked,
+            Seen::Free => ActorState::Ended,
+        }
+    }
+}
+
+/// How a call waits for room.
+#[derive(Clone, Copy)]
+pub(super) struct CallWait {
+    pub(super) deadline_ns: Option<u64>,
+}
+
+impl CallWait {
+    pub(super) fn new(timeout: Option<Duration>) -> Self {
+        Self { deadline_ns: timeout.map(clock::deadline_after) }
+    }
+}
+
+/// What [`ActorRef::info`] tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ActorInfo {
+    /// The name by which it is known to the runtime.
+    pub pid: Pid,
+    /// What its type calls it.
+    pub name: String,
+    /// What it does.
+    pub state: ActorState,
+    /// How many messages wait.
+    pub mailbox_len: usize,
+}
+
+/// What a server does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ActorState {
+    /// It waits for messages, without a stack.
+    Idle,
+    /// It waits for a worker.
+    Queued,
+    /// It handles a message.
+    Running,
+    /// A handler waits for something.
+    Parked,
+    /// It has ended.
+    Ended,
+}
+
+impl<M> Clone for ActorRef<M> {
+    fn clone(&self) -> Self {
+        self.core().add_handle();
+        Self { core: self.core, timeout: self.timeout }
+    }
+}
+
+impl<M> Drop for ActorRef<M> {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours, and goes.
+        unsafe { Core::drop_handle(self.core) };
+    }
+}
+
+impl<M> PartialEq for ActorRef<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.core == other.core
+    }
+}
+
+impl<M> Eq for ActorRef<M> {}
+
+impl<M> Hash for ActorRef<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.core.hash(state);
+    }
+}
+
+impl<M> fmt::Debug for ActorRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.core().name(), self.pid())
+    }
+}

@@ -1,0 +1,453 @@
+//! A server: state and mailbox, run in activations.
+//!
+//! ```text
+//!   Block<A>: Core<Msg> { job | references | mailbox | ... } | state | plans
+//!                 ▲                                             ▲
+//!          handles, replies                              the activation alone
+//! ```
+//!
+//! A worker that claims a queued server lends it a stack and calls [`activate`], which handles messages until there are none, the slice is
+//! over, or 64 are done while others wait. Between two activations there is no stack, and the server may go on on any worker.
+//!
+//! # Death, in this order
+//!
+//! 1. `on_exit` (not after a by-value message), kills masked
+//! 2. the state is dropped
+//! 3. the mailbox closes; of what is left, calls are told so, casts become dead letters
+//! 4. joiners are told
+//!
+//! Each step is shielded: a panic in it is reported, and changes nothing; the first reason wins.
+//!
+//! # Who may touch what
+//!
+//! The mailbox and the end are for all, by their locks. State and plans belong to the activation: it is the only one, because only who
+//! claims the slot runs it. After the mailbox said that the server sleeps, the activation touches the block no more: a sender may wake
+//! the server, and it may end, before the worker has published that it is idle. The block lives until the last reference goes;
+//! the server itself holds one until its end.
+
+use core::cell::UnsafeCell;
+use core::panic::Location;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::borrow::Cow;
+use std::io;
+use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, PoisonError};
+
+use super::actor_ref::ActorRef;
+use super::context::Ctx;
+use super::exit;
+use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
+use super::plans::Plans;
+use super::traits::{Actor, Down};
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::task::park;
+use crate::task::slot::{Job, SlotRef, Turn, slot_of};
+use crate::task::wait::WaitObject;
+use crate::task::{self, current};
+
+/// What comes before all messages.
+pub(super) enum System {
+    /// End, for this reason.
+    Stop(ExitReason),
+    /// A period of this number is over.
+    Tick(u32),
+    /// Arm a timer on the worker of the server.
+    Arm(Box<dyn FnOnce(SlotRef) + Send>),
+    /// Look whether the server has been idle for long enough.
+    IdleCheck,
+    /// Somebody that is monitored has ended.
+    #[expect(dead_code, reason = "monitors send it")]
+    Down(Down),
+}
+
+/// What handles know of a server.
+#[repr(C)]
+pub(super) struct Core<M> {
+    /// First, so that the slot's job is the block.
+    job: Job,
+    /// What keeps the block: the server itself, all handles together, pending firings.
+    references: AtomicUsize,
+    handles: AtomicUsize,
+    pub(super) mailbox: Mailbox<M, System, Pid>,
+    /// Room in the mailbox.
+    pub(super) bound: usize,
+    pub(super) overflow: Overflow,
+    pub(super) stop_on_drop: bool,
+    pub(super) wait: WaitObject,
+    /// Frees the block.
+    free: unsafe fn(NonNull<Core<M>>),
+    /// Why the server has ended, and who wants to know. Boxed: most servers live.
+    end: Mutex<Option<Box<End>>>,
+}
+
+#[derive(Debug, Default)]
+struct End {
+    reason: Option<ExitReason>,
+    joiners: Vec<Pid>,
+}
+
+#[repr(C)]
+struct Block<A: Actor> {
+    core: Core<A::Msg>,
+    /// The activation's alone.
+    own: UnsafeCell<Own<A>>,
+}
+
+struct Own<A: Actor> {
+    state: State<A>,
+    plans: Option<Box<Plans>>,
+}
+
+/// Makes the state, inside the server.
+pub(super) type Builder<A> = Box<dyn FnOnce() -> Result<A, ExitReason> + Send>;
+
+enum State<A> {
+    /// To be built by the first activation.
+    Unbuilt(Builder<A>),
+    /// Built, and to be started by the first activation.
+    Unstarted(A),
+    Started(A),
+    /// The state has left, or was never there.
+    Gone,
+}
+
+/// How a server gets its state.
+pub(super) enum Birth<A> {
+    Built(A),
+    /// By the builder, at once.
+    Builder(Builder<A>),
+    /// By the builder, when [`activate_reserved`] is called.
+    Reserved(Builder<A>),
+}
+
+/// Starts a server.
+///
+/// # Safety
+///
+/// State and messages are `Send + 'static`, whatever their types say.
+#[track_caller]
+pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::Msg>> {
+    let options = A::__options();
+    // A reserved one is awake for its senders: nobody but `activate_reserved` wakes it.
+    let (state, runs, asleep) = match birth {
+        Birth::Built(state) if options.runs_at_once() => (State::Unstarted(state), true, false),
+        Birth::Built(state) => (State::Started(state), false, true),
+        Birth::Builder(builder) => (State::Unbuilt(builder), true, false),
+        Birth::Reserved(builder) => (State::Unbuilt(builder), false, false),
+    };
+    let block = Box::new(Block {
+        core: Core {
+            job: Job {
+                run: run::<A>,
+                pid: None,
+                name: Some(Cow::Borrowed(options.name)),
+                spawned_at: Location::caller(),
+                stack_class: options.stack_class(),
+            },
+            references: AtomicUsize::new(2), // the server's own, and that of its handles
+            handles: AtomicUsize::new(1),
+            mailbox: Mailbox::new(asleep),
+            bound: options.bound,
+            overflow: options.overflow,
+            stop_on_drop: options.stop_on_drop,
+            wait: WaitObject::made_by(current::runtime()),
+            free: free::<A>,
+            end: Mutex::new(None),
+        },
+        own: UnsafeCell::new(Own { state, plans: None }),
+    });
+    let block = NonNull::from(Box::leak(block));
+    match task::start_server(block.as_ptr().cast(), runs) {
+        // SAFETY: the one handle that was counted.
+        Ok(_) => Ok(unsafe { ActorRef::from_raw(block.cast(), options.timeout) }),
+        Err(error) => {
+            // SAFETY: nobody has seen the block.
+            drop(unsafe { Box::from_raw(block.as_ptr()) });
+            Err(error)
+        }
+    }
+}
+
+/// Has a reserved server run its builder. Once.
+pub(super) fn activate_reserved<M>(actor: &ActorRef<M>) {
+    park::activate(slot_of(actor.pid()), actor.pid(), false);
+}
+
+impl<M> Core<M> {
+    pub(super) fn pid(&self) -> Pid {
+        self.job.pid.expect("a server has a name from its start")
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.job.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn add_handle(&self) {
+        // Ordering: Relaxed. The new one is made from one that keeps the count above zero, or by the server itself.
+        if self.handles.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.add_reference();
+        }
+    }
+
+    /// A handle goes. If it was the last one, a server that wants that is asked to stop when it has no mail.
+    ///
+    /// # Safety
+    ///
+    /// The handle is the caller's, and `this` is not used by it afterwards.
+    pub(super) unsafe fn drop_handle(this: NonNull<Self>) {
+        // SAFETY: the handle keeps the block alive.
+        let core = unsafe { this.as_ref() };
+        // Ordering: AcqRel. The last one orders the use of all of them before what follows.
+        if core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if core.stop_on_drop {
+                park::end(core.pid());
+            }
+            // SAFETY: the reference of the handles.
+            unsafe { Self::drop_reference(this) };
+        }
+    }
+
+    pub(super) fn add_reference(&self) {
+        // Ordering: Relaxed. The new one is made from one that keeps the count above zero.
+        self.references.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Gives a reference back.
+    ///
+    /// # Safety
+    ///
+    /// The reference is the caller's, and `this` is not used by it afterwards.
+    pub(super) unsafe fn drop_reference(this: NonNull<Self>) {
+        // SAFETY: the reference keeps the block alive.
+        let core = unsafe { this.as_ref() };
+        // Ordering: Release; publishes this one's last use of the block to who frees it.
+        if core.references.fetch_sub(1, Ordering::Release) == 1 {
+            core::sync::atomic::fence(Ordering::Acquire);
+            // SAFETY: that was the last one.
+            unsafe { (core.free)(this) };
+        }
+    }
+
+    /// Wakes the server if a push found it asleep; `soon`: the caller is about to park.
+    #[inline]
+    pub(super) fn wake(&self, wake: Wake, soon: bool) {
+        if wake == Wake::Needed {
+            park::activate(slot_of(self.pid()), self.pid(), soon);
+        }
+    }
+
+    pub(super) fn push_system(&self, message: System) {
+        // A server that has ended needs none.
+        if let Ok(wake) = self.mailbox.push_system(message) {
+            self.wake(wake, false);
+        }
+    }
+
+    // ---- the end ------------------------------------------------------------------------------------------------------
+
+    /// Why it was asked to end when it has no mail: its last handle is gone, or its runtime ends.
+    fn reason_to_end(&self) -> ExitReason {
+        // Ordering: Relaxed. Who asked has published what it did by the state word.
+        let unreachable = self.handles.load(Ordering::Relaxed) == 0;
+        if self.stop_on_drop && unreachable { ExitReason::Normal } else { ExitReason::Shutdown }
+    }
+
+    /// Why the server has ended, if it has.
+    pub(super) fn exit_reason(&self) -> Option<ExitReason> {
+        self.lock_end().as_ref().and_then(|end| end.reason.clone())
+    }
+
+    /// Registers who wants to be unparked at the end; the reason, if it has come.
+    pub(super) fn await_end(&self, joiner: Pid) -> Option<ExitReason> {
+        let mut end = self.lock_end();
+        let end = end.get_or_insert_default();
+        if end.reason.is_none() && !end.joiners.contains(&joiner) {
+            end.joiners.push(joiner);
+        }
+        end.reason.clone()
+    }
+
+    pub(super) fn leave_end(&self, joiner: Pid) {
+        if let Some(end) = &mut *self.lock_end() {
+            end.joiners.retain(|other| *other != joiner);
+        }
+    }
+
+    fn lock_end(&self) -> std::sync::MutexGuard<'_, Option<Box<End>>> {
+        // Nothing panics while it is held.
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_end(&self, reason: ExitReason) {
+        self.lock_end().get_or_insert_default().reason = Some(reason);
+    }
+
+    fn tell_joiners(&self) {
+        let joiners = self.lock_end().as_mut().map(|end| core::mem::take(&mut end.joiners));
+        joiners.into_iter().flatten().for_each(park::unpark);
+    }
+}
+
+unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
+    // SAFETY: the core is the head of a block made by `start`, and the caller is the last one.
+    drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
+}
+
+// ---- the activation ---------------------------------------------------------------------------------------------------
+
+/// How an activation goes on.
+enum Next {
+    Rest(Turn),
+    Exit(ExitReason),
+}
+
+/// What the worker calls.
+///
+/// # Safety
+///
+/// `job` is the head of a `Block<A>` whose slot the caller has claimed.
+unsafe fn run<A: Actor>(job: *mut Job, slot: SlotRef) -> Turn {
+    let block = job.cast::<Block<A>>();
+    // SAFETY: the server's own reference keeps the block alive until `die`.
+    let core = unsafe { &(*block).core };
+    // SAFETY: the activation's alone; see the module's words. Not used after `Turn::Idle`.
+    let own = unsafe { &mut *(*block).own.get() };
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| activate(core, own, slot)));
+    let reason = match ended {
+        Ok(Next::Rest(turn)) => return turn,
+        Ok(Next::Exit(reason)) => reason,
+        Err(payload) => exit::reason_of(slot, payload),
+    };
+    die(core, own, slot, reason);
+    // SAFETY: the server's own reference.
+    unsafe { Core::drop_reference(NonNull::from(core)) };
+    Turn::Ended
+}
+
+fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> Next {
+    park::deliver_kill(slot);
+    // SAFETY: the core is alive while the activation runs, and the context goes with it.
+    let mut ctx = unsafe { Ctx::new(core) };
+    if !matches!(own.state, State::Started(_))
+        && let Err(reason) = be_born(core, own, &mut ctx)
+    {
+        return Next::Exit(reason);
+    }
+    let mut handled = 0;
+    loop {
+        let next = match core.mailbox.pop(!slot.state.is_ending()) {
+            Pop::Message(message, waiter) => {
+                if let Some(waiter) = waiter {
+                    park::unpark(waiter);
+                }
+                let next = own.handle(message, &mut ctx);
+                slot.send_last_words(); // of a panic that the handler caught
+                next
+            }
+            Pop::System(message) => own.handle_system(message, &mut ctx),
+            Pop::Stop => ControlFlow::Break(ExitReason::Normal),
+            Pop::Nothing if slot.state.is_ending() => ControlFlow::Break(core.reason_to_end()),
+            Pop::Nothing => return Next::Rest(Turn::Idle),
+        };
+        if let ControlFlow::Break(reason) = next {
+            return Next::Exit(reason);
+        }
+        if ctx.is_stopping() {
+            return Next::Exit(ExitReason::Normal);
+        }
+        park::deliver_kill(slot);
+        handled += 1;
+        if task::turn_is_over(slot, handled) {
+            return Next::Rest(Turn::Again);
+        }
+    }
+}
+
+/// Builds and starts what is not yet.
+fn be_born<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, ctx: &mut Ctx<A>) -> Result<(), ExitReason> {
+    let state = match core::mem::replace(&mut own.state, State::Gone) {
+        State::Unbuilt(builder) => builder()?,
+        State::Unstarted(state) | State::Started(state) => state,
+        State::Gone => unreachable!("a state leaves only when its server ends"),
+    };
+    own.state = State::Started(state);
+    let options = A::__options();
+    own.plans = Plans::make(core, &options);
+    if let State::Started(state) = &mut own.state {
+        state.__on_start(ctx);
+    }
+    if ctx.is_stopping() { Err(ExitReason::Normal) } else { Ok(()) }
+}
+
+impl<A: Actor> Own<A> {
+    #[inline]
+    fn handle(&mut self, message: A::Msg, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+        if let Some(plans) = &mut self.plans {
+            plans.note_message();
+        }
+        let State::Started(state) = &mut self.state else { unreachable!("a server that handles is started") };
+        let ControlFlow::Break(last) = state.__dispatch(message, ctx) else { return ControlFlow::Continue(()) };
+        let State::Started(state) = core::mem::replace(&mut self.state, State::Gone) else {
+            unreachable!("looked at above")
+        };
+        state.__last(last, ctx);
+        ControlFlow::Break(ExitReason::Normal)
+    }
+
+    fn handle_system(&mut self, message: System, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+        let (State::Started(state), plans) = (&mut self.state, &mut self.plans) else {
+            unreachable!("a server that handles is started")
+        };
+        match message {
+            System::Stop(reason) => return ControlFlow::Break(reason),
+            System::Down(down) => state.__on_down(down, ctx),
+            System::Arm(arm) => arm(current::waiter()),
+            System::Tick(index) => {
+                state.__every(index as usize, ctx);
+                plans.iter_mut().for_each(|plans| plans.repeat(index));
+            }
+            System::IdleCheck => {
+                if plans.as_mut().is_some_and(|plans| plans.check_idle()) {
+                    state.__idle(ctx);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The exit steps, on the server's own stack.
+fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: ExitReason) {
+    park::mask_kill(|| {
+        own.plans = None;
+        let state = core::mem::replace(&mut own.state, State::Gone);
+        if let State::Started(mut state) = state {
+            exit::shielded(|| {
+                // SAFETY: as in `activate`.
+                let mut ctx = unsafe { Ctx::new(core) };
+                state.__on_exit(&reason, &mut ctx);
+            });
+            exit::shielded(|| drop(state));
+        } else {
+            exit::shielded(|| drop(state));
+        }
+        core.note_end(reason.clone());
+        slot.send_last_words();
+        bury_letters(core.mailbox.close());
+        task::count_exit(slot, exit::outcome_of_reason(&reason));
+        core.tell_joiners();
+    });
+}
+
+/// What was queued when the mailbox closed: the callers are told, by the drop of their rights to a reply; casts are dead letters.
+fn bury_letters<M>(left: Left<M, System, Pid>) {
+    left.waiters.into_iter().for_each(park::unpark);
+    exit::shielded(|| drop(left.system));
+    for message in left.messages {
+        super::dead_letters::bury(message);
+    }
+}
+

@@ -1,0 +1,216 @@
+//! Starting servers.
+
+use core::fmt;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::server::{self, Birth, Builder};
+use super::{Actor, ActorRef, Handle};
+use crate::channel;
+use crate::exit::ExitReason;
+
+/// Starts a server; the same as the generated method `start`, for code that is generic over actors. Never parks.
+///
+/// # Panics
+///
+/// If called on a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime, or if memory is exhausted.
+///
+/// ```
+/// use smarm::Actor;
+///
+/// fn pool<A: Actor>(size: usize, make: impl Fn() -> A) -> Vec<A::Handle> {
+///     (0..size).map(|_| smarm::start(make())).collect()
+/// }
+/// # pub struct Adder;
+/// # #[smarm::actor] impl Adder { pub fn add(&self, a: u64, b: u64) -> u64 { a + b } }
+/// smarm::run(|| {
+///     let adders = pool(2, || Adder);
+///     assert_eq!(adders[1].add(20, 22).unwrap(), 42);
+/// });
+/// ```
+#[track_caller]
+pub fn start<A: Actor>(actor: A) -> A::Handle {
+    A::__handle(launch(Birth::Built(actor)))
+}
+
+#[track_caller]
+fn launch<A: Actor>(birth: Birth<A>) -> ActorRef<A::Msg> {
+    // SAFETY: only `#[smarm::actor]` implements `Actor`, and its expansion asserts that all parts are `Send + 'static`.
+    match unsafe { server::start::<A>(birth) } {
+        Ok(actor) => actor,
+        Err(error) => panic!("cannot start another server: {error}"),
+    }
+}
+
+/// Starts a server whose state is built inside it, by a closure that returns it, or a `Result` of it; waits until it is built.
+///
+/// For state that must not move, or that may fail: a failure is this function's error, not a panic somewhere else. May park.
+///
+/// # Errors
+///
+/// What the closure failed with, or its panic.
+///
+/// # Panics
+///
+/// As [`start`].
+///
+/// ```
+/// pub struct Table { rows: Vec<u32> }
+/// #[smarm::actor]
+/// impl Table {
+///     pub fn read(text: &str) -> Result<Self, std::num::ParseIntError> {
+///         Ok(Self { rows: text.split(',').map(str::parse).collect::<Result<_, _>>()? })
+///     }
+///     pub fn sum(&self) -> u32 { self.rows.iter().sum() }
+/// }
+///
+/// smarm::run(|| {
+///     let table = smarm::start_with(|| Table::read("1,2,3")).unwrap();
+///     assert_eq!(table.sum().unwrap(), 6);
+///     assert!(smarm::start_with(|| Table::read("1,two")).is_err());
+/// });
+/// ```
+#[track_caller]
+pub fn start_with<A, R, K>(build: impl FnOnce() -> R + Send + 'static) -> Result<A::Handle, StartError>
+where
+    A: Actor,
+    R: Build<A, K>,
+{
+    let (tell, told) = channel::oneshot();
+    let builder: Builder<A> = Box::new(move || {
+        let built = build().build();
+        // The starter may be gone; the server lives all the same.
+        tell.send(built.as_ref().map(drop).map_err(Clone::clone)).ok();
+        built
+    });
+    let actor = launch(Birth::Builder(builder));
+    // Without the word the closure panicked, or the server was killed.
+    let built = told.recv().unwrap_or_else(|error| {
+        Err(if error.is_unwinding() { ExitReason::Unwinding } else { actor.join() })
+    });
+    built.map(|()| A::__handle(actor)).map_err(|reason| StartError { reason })
+}
+
+/// What a closure for [`start_with`] may return: an actor, or a `Result` of one.
+pub trait Build<A, K> {
+    #[doc(hidden)]
+    fn build(self) -> Result<A, ExitReason>;
+}
+
+/// Marks closures that return an actor.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// Marks closures that return a `Result` of an actor.
+#[derive(Debug)]
+pub enum Fallible {}
+
+impl<A: Actor> Build<A, Plain> for A {
+    fn build(self) -> Result<A, ExitReason> {
+        Ok(self)
+    }
+}
+
+impl<A: Actor, E: Into<Box<dyn Error + Send + Sync>>> Build<A, Fallible> for Result<A, E> {
+    fn build(self) -> Result<A, ExitReason> {
+        self.map_err(|error| ExitReason::Error(Arc::from(error.into())))
+    }
+}
+
+/// Why a server was not started by [`start_with`].
+#[derive(Clone, Debug)]
+pub struct StartError {
+    reason: ExitReason,
+}
+
+impl StartError {
+    /// Why the server ended before it had begun: [`ExitReason::Error`], [`ExitReason::Panicked`], [`ExitReason::Killed`].
+    #[must_use]
+    pub fn reason(&self) -> &ExitReason {
+        &self.reason
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the actor could not be started: {}", self.reason)
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.source()
+    }
+}
+
+/// Makes a handle before its server is started: for two servers that need each other's. Never parks.
+///
+/// Messages are queued until [`Reserved::start`]. Dropped instead, the reservation ends the server: its callers get
+/// [`CallError::Down`](crate::CallError::Down) with [`ExitReason::NoProc`].
+///
+/// # Panics
+///
+/// As [`start`].
+///
+/// ```
+/// pub struct Ping { pong: PongHandle }
+/// pub struct Pong { ping: PingHandle }
+/// #[smarm::actor] impl Ping { pub fn name(&self) -> &'static str { "ping" } }
+/// #[smarm::actor] impl Pong { pub fn other(&self) -> String { self.ping.name().unwrap().into() } }
+///
+/// smarm::run(|| {
+///     let (ping, reserved) = smarm::reserve::<Ping>();
+///     let pong = Pong { ping }.start();
+///     let ping = reserved.start(Ping { pong: pong.clone() });
+///     assert_eq!(pong.other().unwrap(), "ping");
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn reserve<A: Actor>() -> (A::Handle, Reserved<A>) {
+    let cradle = Arc::new(Cradle(Mutex::new(None)));
+    let taken = cradle.clone();
+    let builder: Builder<A> = Box::new(move || taken.take().ok_or(ExitReason::NoProc));
+    let handle = A::__handle(launch(Birth::Reserved(builder)));
+    (handle.clone(), Reserved { handle, cradle })
+}
+
+/// A server to be; see [`reserve`].
+pub struct Reserved<A: Actor> {
+    handle: A::Handle,
+    cradle: Arc<Cradle<A>>,
+}
+
+struct Cradle<A>(Mutex<Option<A>>);
+
+// SAFETY: states of servers are `Send`, which the expansion of `#[smarm::actor]` asserts; and it is behind a lock.
+unsafe impl<A: Actor> Send for Cradle<A> {}
+// SAFETY: as above.
+unsafe impl<A: Actor> Sync for Cradle<A> {}
+
+impl<A> Cradle<A> {
+    fn take(&self) -> Option<A> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<A: Actor> Reserved<A> {
+    /// Starts the server. Never parks. If it was killed meanwhile the state is dropped.
+    pub fn start(self, actor: A) -> A::Handle {
+        *self.cradle.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor);
+        self.handle.clone()
+    }
+}
+
+impl<A: Actor> Drop for Reserved<A> {
+    fn drop(&mut self) {
+        // With a state or without: the builder takes what is there.
+        server::activate_reserved(self.handle.actor());
+    }
+}
+
+impl<A: Actor> fmt::Debug for Reserved<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reserved").field("actor", self.handle.actor()).finish()
+    }
+}
