@@ -93,15 +93,15 @@ impl Actor {
         let Some(reply) = message.reply() else {
             return quote!(#(#converted)* self.actor.cast(#message_type::#variant { #(#fields),* }));
         };
-        let (local, slot) = match message.reply_parameter() {
-            Some(name) => (name.clone(), quote!(#name)),
-            None => {
-                let local = local("reply");
-                (local.clone(), quote!(__reply: #local))
+        let call = match message.reply_parameter() {
+            // The reply may come from another actor, so that to wait for this one is not to depend on it.
+            Some(name) => {
+                quote!(self.actor.call_deferred(|#name| #message_type::#variant { #(#fields,)* #name }))
             }
-        };
-        let call = quote! {
-            self.actor.call(|#local| #message_type::#variant { #(#fields,)* #slot })
+            None => {
+                let reply = local("reply");
+                quote!(self.actor.call(|#reply| #message_type::#variant { #(#fields,)* __reply: #reply }))
+            }
         };
         let call = match reply.shape {
             Shape::Nested => call,
