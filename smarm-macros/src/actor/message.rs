@@ -335,6 +335,43 @@ impl Message {
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
         self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
+
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = (&Ident, &Type, bool)> {
+        self.parameters.iter().filter_map(|parameter| match parameter {
+            Parameter::Argument { name, ty, into } => Some((name, ty, *into)),
+            Parameter::Ctx | Parameter::Reply { .. } => None,
+        })
+    }
+
+    pub(crate) fn reply(&self) -> Option<&Reply> {
+        match &self.kind {
+            Kind::Call(reply) => Some(reply),
+            Kind::Cast { .. } => None,
+        }
+    }
+
+    /// The `ReplyTo` parameter, if there is one.
+    pub(crate) fn reply_parameter(&self) -> Option<&Ident> {
+        self.parameters.iter().find_map(|parameter| match parameter {
+            Parameter::Reply { name, .. } => Some(name),
+            Parameter::Argument { .. } | Parameter::Ctx => None,
+        })
+    }
+
+    /// The reply, if the message has a field of its own for it.
+    pub(crate) fn slot(&self) -> Option<&Reply> {
+        self.reply().filter(|_| self.reply_parameter().is_none())
+    }
+}
+
+impl Parameter {
+    /// The field, if the message has one for it.
+    pub(crate) fn name(&self) -> Option<&Ident> {
+        match self {
+            Self::Argument { name, .. } | Self::Reply { name, .. } => Some(name),
+            Self::Ctx => None,
+        }
+    }
 }
 
 /// The attributes that concern whoever sends the message.

@@ -98,14 +98,20 @@ pub(crate) fn name(parameter: &Typed<'_>, mistakes: &mut Mistakes) -> Ident {
     format_ident!("value")
 }
 
-/// Whether a parameter is the actor's context, lent or not.
+/// Whether a parameter is the actor's context, or was meant to be. Any other `Ctx` is a type of the user's.
 pub(crate) fn is_ctx(parameter: &Typed<'_>) -> bool {
     let lent = types::reference(parameter.ty);
-    types::is_called(lent.map_or(parameter.ty, |reference| &reference.elem), "Ctx")
+    let ty = lent.map_or(parameter.ty, |reference| &reference.elem);
+    let of_self = |of: Vec<&Type>| matches!(&of[..], [of] if types::is_called(of, "Self"));
+    types::arguments(ty, "Ctx").is_some_and(|of| is_lent(parameter) || of_self(of))
+}
+
+fn is_lent(parameter: &Typed<'_>) -> bool {
+    types::reference(parameter.ty).is_some_and(|reference| reference.mutability.is_some())
 }
 
 pub(crate) fn check_ctx(parameter: &Typed<'_>, mistakes: &mut Mistakes) {
-    if types::reference(parameter.ty).is_none_or(|reference| reference.mutability.is_none()) {
+    if !is_lent(parameter) {
         mistakes.note(parameter.ty, "the context is lent to the method: write `&mut Ctx<Self>`");
     }
 }

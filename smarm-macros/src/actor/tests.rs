@@ -55,9 +55,14 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
             pub fn close(self) -> u64 { self.n }
         }
     };
-    let expected = quote! {
-        #item
+    let generated = text(&expand(quote!(), item.clone()));
+    let parts = [item, counter_messages(), counter_handle(), counter_handle_traits(), counter_actor()];
+    assert_eq!(generated, text(&parts.into_iter().collect()));
+}
 
+/// What its senders send.
+fn counter_messages() -> TokenStream {
+    quote! {
         #[doc = " The messages of `Counter`."]
         #[non_exhaustive]
         #[allow(deprecated, private_bounds, private_interfaces)]
@@ -83,7 +88,12 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
                 __reply: ::smarm::ReplyTo<u64>
             },
         }
+    }
+}
 
+/// What they send it with.
+fn counter_handle() -> TokenStream {
+    quote! {
         #[doc = " A handle to a running `Counter`: clone it, send it, keep it as long as you like."]
         #[allow(private_bounds)]
         pub struct CounterHandle {
@@ -143,7 +153,12 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
             /// What else can be done with the actor.
             pub fn actor(&self) -> &::smarm::ActorRef<CounterMsg> { &self.actor }
         }
+    }
+}
 
+/// What every handle can do.
+fn counter_handle_traits() -> TokenStream {
+    quote! {
         #[allow(deprecated)]
         impl ::smarm::Handle for CounterHandle {
             type Msg = CounterMsg;
@@ -176,7 +191,12 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
                 ::core::hash::Hash::hash(&self.actor, state)
             }
         }
+    }
+}
 
+/// What the runtime calls.
+fn counter_actor() -> TokenStream {
+    quote! {
         impl Counter {
             /// Starts the actor, and gives a handle to it.
             #[track_caller]
@@ -221,8 +241,7 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
                 }
             }
         }
-    };
-    assert_eq!(text(&expand(quote!(), item)), text(&expected));
+    }
 }
 
 #[test]
@@ -292,7 +311,7 @@ fn a_reply_to_without_return_type_is_the_reply() {
     actor(quote!(), quote! { pub fn sum(&mut self, of: u8, answer: smarm::ReplyTo<Result<u8, E>>) {} })
         .has(quote! { #[doc = " Where the reply goes."] answer: smarm::ReplyTo<Result<u8, E>> })
         .has(quote! { pub fn sum(&self, of: u8) -> ::core::result::Result<u8, ::smarm::CallError<E>> })
-        .has(quote! { self.actor.call(|answer| CounterMsg::Sum { of, answer }) })
+        .has(quote! { self.actor.call_deferred(|answer| CounterMsg::Sum { of, answer }) })
         .has(quote! { CounterMsg::Sum { of, answer } => Self::sum(self, of, answer), });
 }
 
