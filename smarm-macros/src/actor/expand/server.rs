@@ -65,13 +65,14 @@ impl Actor {
         self.with_periods(options)
     }
 
-    /// The options, with the times of `#[every(..)]` and `#[idle(..)]`, each under its method's `#[cfg]`s.
+    /// The options, with what the hooks need: the times of `#[every(..)]` and `#[idle(..)]`, each under its method's `#[cfg]`s.
     fn with_periods(&self, options: TokenStream) -> TokenStream {
         let local = local("options");
         let periods = self.hooks.iter().filter_map(|Hook { event, conditions, .. }| match event {
             Event::Every(period) => Some(quote!(#(#conditions)* let #local = #local.every(#period);)),
             Event::Idle(period) => Some(quote!(#(#conditions)* let #local = #local.idle(#period);)),
-            Event::Start | Event::Exit | Event::Down => None,
+            Event::Start => Some(quote!(#(#conditions)* let #local = #local.on_start();)),
+            Event::Exit | Event::Down => None,
         });
         let periods = periods.collect::<Vec<_>>();
         match periods.is_empty() {
