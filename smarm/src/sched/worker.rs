@@ -734,7 +734,7 @@ impl Worker {
         }
         let deadline_ns = self.about_now().saturating_add(timeout_ns);
         // SAFETY: the owner's thread; nothing in there comes here again.
-        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot.pid(), call)) }.then_some(deadline_ns)
+        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot, call)) }.then_some(deadline_ns)
     }
 
     /// The time, at most some hundred microseconds ago: reading the cycle counter costs less than half as much as the clock.
