@@ -656,7 +656,7 @@ fn what_may_cross_threads_is_not_refused() {
     let methods = quote! {
         pub fn a(&self, b: &'static str, c: Option<&'static [u8]>, d: Box<dyn Fn(&str) -> &u8 + Send + 'static>) {}
         pub fn e(&self, f: fn(&u8) -> &u8, g: Box<dyn for<'a> Visit<'a>>, h: Cow<'static, str>) -> &'static str { i }
-        #[inline] #[cold] #[test] #[cfg(j)] #[rustfmt::skip] pub fn k(&self) {}
+        #[inline] #[cold] #[test] #[last] #[fast] #[cfg(j)] #[rustfmt::skip] pub fn k(&self) {}
     };
     assert_eq!(refused(methods), [""; 0]);
 }
