@@ -471,6 +471,7 @@ fn hooks_are_called_by_the_actor_and_are_no_messages() {
     .has(quote! {
         let options = ::smarm::__private::ServerOptions::new("Counter")
             .timeout(::core::option::Option::Some(::core::time::Duration::from_millis(1000)));
+        let options = options.on_start();
         let options = options.every(::core::time::Duration::from_millis(2000));
         let options = options.idle(LIMIT);
         #[cfg(f)]
