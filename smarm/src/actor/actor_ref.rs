@@ -15,7 +15,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
-use crate::task::slot::{SlotRef, slot_of};
+use crate::task::slot::slot_of;
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 use crate::task::current;
@@ -182,9 +182,18 @@ impl<M> ActorRef<M> {
     #[cold]
     fn send_when_room(&self, mut message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         let slot = current::waiter();
-        if call.is_none() && (park::is_unwinding(slot) || self.closes_a_cycle(slot)) {
-            return self.send_over(message).map_err(Refused::Closed);
-        }
+        // A call has published whom it waits for, and for how long.
+        let edge = match call {
+            Some(_) => None,
+            None if park::is_unwinding(slot) => return self.send_over(message).map_err(Refused::Closed),
+            None => {
+                let edge = wait::Edge::to(slot, self.pid());
+                if wait::cycle(slot, self.pid()).is_some() {
+                    return self.send_over(message).map_err(Refused::Closed);
+                }
+                Some(edge)
+            }
+        };
         let (core, me) = (self.core(), slot.pid());
         let deadline_ns = call.and_then(Patience::deadline_ns);
         let mut was_told = false;
@@ -200,13 +209,10 @@ impl<M> ActorRef<M> {
             if !core.mailbox.wait_for_room(me, core.bound, was_told) {
                 continue;
             }
-            if call.is_none() {
-                wait::begin_join(slot, core.pid());
+            if let Some(edge) = &edge {
+                edge.renew();
             }
             let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
-            if call.is_none() {
-                wait::end(slot);
-            }
             was_told = !core.mailbox.leave_room(me);
             let timed_out = wake == Wake::TimedOut;
             if timed_out || park::kill_is_due(slot) {
@@ -221,14 +227,6 @@ impl<M> ActorRef<M> {
                 unreachable!("a kill that is due is delivered");
             }
         }
-    }
-
-    /// Whether waiting for room would be waiting for oneself.
-    fn closes_a_cycle(&self, slot: SlotRef) -> bool {
-        wait::begin_join(slot, self.pid());
-        let closes = wait::cycle(slot, self.pid()).is_some();
-        wait::end(slot);
-        closes
     }
 
     // ---- life ---------------------------------------------------------------------------------------------------------
@@ -268,9 +266,9 @@ impl<M> ActorRef<M> {
             }
             park::deliver_kill(slot);
             if self.core().await_end(me).is_none() {
-                wait::begin_join(slot, self.pid());
+                let edge = wait::Edge::to(slot, self.pid());
                 park::park(slot, WaitKind::Elsewhere, None, None);
-                wait::end(slot);
+                drop(edge);
                 self.core().leave_end(me);
             }
         }

@@ -28,32 +28,30 @@ use crate::task::wait;
 /// use smarm::ReplyTo;
 ///
 /// #[derive(Default)]
-/// pub struct Lobby { waiting: Vec<ReplyTo<u32>> }
+/// pub struct Lobby { guests: Vec<ReplyTo<u32>> }
 ///
 /// #[smarm::actor]
 /// impl Lobby {
 ///     /// Answered when the doors open.
-///     pub fn ticket(&mut self, reply: ReplyTo<u32>) { self.waiting.push(reply) }
+///     pub fn ticket(&mut self, reply: ReplyTo<u32>) { self.guests.push(reply) }
+///     pub fn waiting(&self) -> usize { self.guests.len() }
 ///     pub fn open(&mut self) {
-///         for (number, reply) in self.waiting.drain(..).enumerate() { reply.send(number as u32) }
+///         for (number, reply) in self.guests.drain(..).enumerate() { reply.send(number as u32) }
 ///     }
 /// }
 ///
 /// smarm::run(|| {
 ///     let lobby = Lobby::default().start();
-///     let guest = smarm::spawn({ let lobby = lobby.clone(); move || lobby.ticket() });
-///     while lobby.actor().info().mailbox_len == 0 && !guest.is_finished() {
-///         smarm::yield_now();
-///         lobby.open();
-///     }
-///     assert_eq!(guest.join().unwrap().unwrap(), 0);
+///     let guest = smarm::spawn({ let lobby = lobby.clone(); move || lobby.ticket().unwrap() });
+///     while lobby.waiting().unwrap() == 0 { smarm::yield_now() }
+///     lobby.open();
+///     assert_eq!(guest.join().unwrap(), 0);
 /// });
-/// # use smarm::Handle as _;
 /// ```
 pub struct ReplyTo<T> {
     caller: Pid,
     call: CallId,
-    reply: PhantomData<fn(T)>,
+    reply: PhantomData<T>,
 }
 
 impl<T> ReplyTo<T> {
@@ -277,13 +275,13 @@ impl<M> ActorRef<M> {
     /// # Errors
     ///
     /// See [`CallError`].
-    pub fn call<T: Send + 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
+    pub fn call<T: 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
         self.call_with(message, wait::begin_call)
     }
 
     /// The same for a message whose reply may come from somebody else: only a call of oneself counts as a cycle.
     #[doc(hidden)]
-    pub fn call_deferred<T: Send + 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
+    pub fn call_deferred<T: 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
         self.call_with(message, |_, _| ())
     }
 

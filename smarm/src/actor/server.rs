@@ -21,9 +21,9 @@
 //! # Who may touch what
 //!
 //! The mailbox and the end are for all, by their locks. State and plans belong to the activation: it is the only one, because only who
-//! claims the slot runs it. After the mailbox said that the server sleeps, the activation touches the block no more: a sender may wake
-//! the server, and it may end, before the worker has published that it is idle. The block lives until the last reference goes;
-//! the server itself holds one until its end.
+//! claims the slot runs it. After the mailbox said that the server sleeps, the activation ends. A sender may wake the server at once, but
+//! nobody can claim it before the worker, which does not know of the block, has published that it is idle. The block lives until
+//! the last reference goes; the server itself holds one until its end.
 
 use core::cell::UnsafeCell;
 use core::panic::Location;
@@ -45,7 +45,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::park;
 use crate::task::slot::{Job, SlotRef, Turn, slot_of};
-use crate::task::wait::WaitObject;
+use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
 /// What comes before all messages.
@@ -318,7 +318,7 @@ unsafe fn run<A: Actor>(job: *mut Job, slot: SlotRef) -> Turn {
     let block = job.cast::<Block<A>>();
     // SAFETY: the server's own reference keeps the block alive until `die`.
     let core = unsafe { &(*block).core };
-    // SAFETY: the activation's alone; see the module's words. Not used after `Turn::Idle`.
+    // SAFETY: the activation's alone; see the module's words.
     let own = unsafe { &mut *(*block).own.get() };
     let ended = panic::catch_unwind(AssertUnwindSafe(|| activate(core, own, slot)));
     let reason = match ended {
@@ -327,6 +327,7 @@ unsafe fn run<A: Actor>(job: *mut Job, slot: SlotRef) -> Turn {
         Err(payload) => exit::reason_of(slot, payload),
     };
     die(core, own, slot, reason);
+    slot.forget_job();
     // SAFETY: the server's own reference.
     unsafe { Core::drop_reference(NonNull::from(core)) };
     Turn::Ended
@@ -346,6 +347,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
         let next = match core.mailbox.pop(!slot.state.is_ending()) {
             Pop::Message(message, waiter) => {
                 if let Some(waiter) = waiter {
+                    wait::settle(waiter, core.pid());
                     park::unpark(waiter);
                 }
                 let next = own.handle(message, &mut ctx);

@@ -157,12 +157,9 @@ fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Res
 }
 
 /// The worker of this runtime whose thread this is.
+#[inline]
 fn worker_here(shared: &Shared) -> Option<&'static Worker> {
-    let here = current::here()?;
-    if here.runtime.get() != shared.id {
-        return None;
-    }
-    shared.workers().iter().copied().find(|worker| worker.is_here(here))
+    current::here().filter(|here| here.runtime.get() == shared.id).map(Worker::of)
 }
 
 /// Starts a server from an actor of this worker.

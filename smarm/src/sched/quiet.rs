@@ -102,6 +102,7 @@ fn end_newest_server(shared: &Shared) {
             return;
         }
     }
+    ending.pids = Vec::new(); // it may have been long
 }
 
 /// The idle servers of a runtime, the newest last.

@@ -256,10 +256,17 @@ impl Worker {
         ptr::eq(here, &raw const self.here)
     }
 
+    /// The worker of a thread's note.
+    pub(super) fn of(here: &Here) -> &'static Self {
+        // SAFETY: set by `run`, before anybody could see the note, to a block that is never freed.
+        unsafe { &*here.worker.get().cast::<Self>() }
+    }
+
     /// Runs actors until the runtime stops. The body of the worker's thread.
     pub(crate) fn run(&'static self) {
         let shared = self.shared();
         self.here.runtime.set(shared.id);
+        self.here.worker.set(ptr::from_ref(self).cast());
         let supplies = Supplies::new(shared.settings.stack_class, shared.workers().len());
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|old| *old = supplies) };
@@ -417,7 +424,10 @@ impl Worker {
     /// What the LIFO slot held: an actor that was woken is its worker's already, a server is yet to be claimed.
     #[inline(always)]
     fn claim_if_movable(&self, slot: SlotRef) -> Option<SlotRef> {
-        if slot.home().is_null() { self.claim_movable(slot.pid()) } else { Some(slot) }
+        if !slot.home().is_null() {
+            return Some(slot);
+        }
+        (slot.state.claim(slot.state.generation()) == Claim::Run).then_some(slot)
     }
 
     /// Queues what has to leave the LIFO slot.
@@ -734,7 +744,7 @@ impl Worker {
         }
         let deadline_ns = self.about_now().saturating_add(timeout_ns);
         // SAFETY: the owner's thread; nothing in there comes here again.
-        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot.pid(), call)) }.then_some(deadline_ns)
+        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot, call)) }.then_some(deadline_ns)
     }
 
     /// The time, at most some hundred microseconds ago: reading the cycle counter costs less than half as much as the clock.
@@ -798,8 +808,9 @@ impl Worker {
             }
         }
         self.sticky_len.set(0);
-        // SAFETY: the owner's thread, twice.
+        // SAFETY: the owner's thread.
         self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
+        // SAFETY: as above.
         let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
         let nap = quiet::fall_idle(self.shared());
         let deadline_ns = self.next_timer_ns.get().min(reply_ns).min(nap.check_at_ns());
@@ -846,6 +857,7 @@ impl Worker {
     pub(super) fn park(&'static self, slot: SlotRef) {
         match self.take_heir() {
             Some(heir) => {
+                self.action.set(Action::Park);
                 self.predecessor.set(Some(slot));
                 self.hand_over(slot, heir);
             }
@@ -915,16 +927,26 @@ impl Worker {
         unsafe { fiber::switch(slot.context.as_ptr(), heir.context.as_ptr()) };
     }
 
-    /// What every actor does when it is continued: publishes that its predecessor, which handed over to it, is parked. Only now are the
-    /// predecessor's registers saved.
+    /// What every actor does when it is continued: what its predecessor, which handed over to it, switched away for. Only now are the
+    /// predecessor's registers saved, and its stack is not in use.
     #[inline(always)]
     fn settle_predecessor(&self) {
         let Some(slot) = self.predecessor.take() else { return };
+        if self.action.get() != Action::Park {
+            return self.settle_left(slot);
+        }
         self.counters.parks.add(1);
         // Invariant: after `Parked` the actor may be woken, end and be gone; nothing below touches it.
         if slot.state.park() == Park::Notified {
             self.requeue(slot);
         }
+    }
+
+    /// The same for a predecessor that left its stack for good.
+    #[inline(never)]
+    fn settle_left(&self, slot: SlotRef) {
+        let park = self.settle(slot);
+        debug_assert_eq!(park, Park::Parked, "who left for good does not go on");
     }
 
     /// Puts an actor that is `Running` behind the others.
@@ -934,14 +956,21 @@ impl Worker {
         unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
     }
 
-    /// Switches away from a stack for good.
-    fn leave(&self, slot: SlotRef, turn: Turn) -> ! {
+    /// Switches away from a stack for good. If somebody was just woken, that one runs at once, and clears up.
+    fn leave(&'static self, slot: SlotRef, turn: Turn) -> ! {
         let action = match turn {
             Turn::Ended => Action::Finish,
             Turn::Idle => Action::Rest,
             Turn::Again => Action::Again,
         };
-        self.suspend(slot, action);
+        match self.take_heir() {
+            Some(heir) => {
+                self.action.set(action);
+                self.predecessor.set(Some(slot));
+                self.hand_over(slot, heir);
+            }
+            None => self.suspend(slot, action),
+        }
         unreachable!("nobody resumes a stack that was left for good")
     }
 
