@@ -89,8 +89,9 @@ impl<M> ActorRef<M> {
     /// To a server that has ended it is a [dead letter](crate::dead_letters), as is one that the mailbox's overflow policy refuses.
     pub fn cast(&self, message: M) {
         checkpoint();
-        if let Err(refused) = self.send(message, None) {
-            dead_letters::bury(refused.into_message());
+        match self.send(message, None) {
+            Ok(displaced) => displaced.into_iter().for_each(dead_letters::bury),
+            Err(refused) => dead_letters::bury(refused.into_message()),
         }
     }
 
@@ -161,22 +162,24 @@ impl<M> ActorRef<M> {
     }
 
     /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
-    /// next.
+    /// next. The message that had to make room, if one had to, is to be buried.
     #[inline]
-    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
+    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<Option<M>, Refused<M>> {
         self.used();
         let core = self.core();
         match core.mailbox.push(message, core.bound, core.overflow) {
             Push::Accepted(wake) => core.wake(wake, call.is_some()),
             Push::Displaced(oldest, wake) => {
                 core.wake(wake, call.is_some());
-                dead_letters::bury(oldest);
+                return Ok(Some(oldest));
             }
-            Push::Full(message) if core.overflow == Overflow::Park => return self.send_when_room(message, call),
+            Push::Full(message) if core.overflow == Overflow::Park => {
+                return self.send_when_room(message, call).map(|()| None);
+            }
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Closed(message) => return Err(Refused::Closed(message)),
         }
-        Ok(())
+        Ok(None)
     }
 
     #[cold]

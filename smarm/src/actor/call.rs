@@ -10,6 +10,7 @@ use core::time::Duration;
 use std::error::Error;
 
 use super::actor_ref::{ActorRef, Refused};
+use super::dead_letters;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::current;
@@ -77,7 +78,8 @@ impl<T> ReplyTo<T> {
 impl<T> Drop for ReplyTo<T> {
     fn drop(&mut self) {
         let here = current::actor();
-        let burying = current::waiter().burial.get() != Burial::None;
+        // A right that a handler had is not the call that is being buried, but part of another message.
+        let burying = current::waiter().burial.get() != Burial::None && !self.call.is_received();
         if let Some(slot) = here.filter(|slot| !burying && slot.is_server() && std::thread::panicking()) {
             // The server will know why it ends; until then the caller waits.
             return slot.note_unanswered(self.caller, self.call);
@@ -90,6 +92,14 @@ impl<T> Drop for ReplyTo<T> {
             park::unpark(self.caller);
         }
     }
+}
+
+/// Marks a right to reply that a handler gets: the call was delivered.
+#[inline]
+#[must_use]
+pub fn received<T>(mut reply: ReplyTo<T>) -> ReplyTo<T> {
+    reply.call = reply.call.received();
+    reply
 }
 
 impl<T> fmt::Debug for ReplyTo<T> {
@@ -268,6 +278,15 @@ impl<T> Drop for Waiting<T> {
     }
 }
 
+/// A message that had to make room for another.
+struct Displaced<M>(Option<M>);
+
+impl<M> Drop for Displaced<M> {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(dead_letters::bury);
+    }
+}
+
 impl<M> ActorRef<M> {
     /// Sends a message with a right to reply, and waits for the reply: for [`with_timeout`](Self::with_timeout), by default what the
     /// server's type says (5 s), the wait for room included. May park, on any thread.
@@ -305,10 +324,18 @@ impl<M> ActorRef<M> {
             return Err(CallError::Deadlock { cycle });
         }
         let message = message(ReplyTo { caller, call: waiting.call, reply: PhantomData });
-        let patience = Patience::new(slot, self.call_timeout());
+        assert!(slot.reply.is_latest(waiting.call), "the closure that makes the message of a call made a call itself");
+        let patience = Patience::new(slot, waiting.call, self.call_timeout());
         match self.send(message, Some(patience)) {
-            Ok(()) => self.await_reply(waiting, patience),
-            Err(refused) => Err(self.refused(refused)),
+            Ok(displaced) => {
+                // Its destructor may call: it has to wait until this call is over.
+                let _displaced = Displaced(displaced);
+                self.await_reply(waiting, patience)
+            }
+            Err(refused) => {
+                drop(waiting);
+                Err(self.refused(refused))
+            }
         }
     }
 
@@ -316,7 +343,7 @@ impl<M> ActorRef<M> {
     fn await_reply<T>(&self, waiting: Waiting<T>, patience: Patience) -> Result<T, CallError> {
         let slot = waiting.slot;
         loop {
-            match slot.reply.look() {
+            match slot.reply.look(waiting.call) {
                 Answer::Written => return Ok(waiting.read()),
                 Answer::Silence(silence) => return Err(self.silence(silence)),
                 Answer::None => {}
