@@ -268,14 +268,14 @@ impl<M> ActorRef<M> {
         let slot = current::waiter();
         let me = slot.pid();
         loop {
-            if let Some(reason) = self.core().exit_reason() {
+            if let Some(reason) = self.core().final_reason() {
                 return reason;
             }
             if park::is_unwinding(slot) {
                 return ExitReason::Unwinding;
             }
             park::deliver_kill(slot);
-            if self.core().await_end(me).is_none() {
+            if self.core().await_end(me) {
                 let edge = wait::Edge::to(slot, self.pid());
                 park::park(slot, WaitKind::Elsewhere, None, None);
                 drop(edge);
@@ -298,7 +298,7 @@ impl<M> ActorRef<M> {
     fn state(&self) -> ActorState {
         let slot = slot_of(self.pid());
         let seen = slot.state.inspect();
-        if self.core().exit_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
+        if self.core().final_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
             return ActorState::Ended;
         }
         match seen {

@@ -77,15 +77,17 @@ impl<T> ReplyTo<T> {
 
 impl<T> Drop for ReplyTo<T> {
     fn drop(&mut self) {
-        let here = current::actor();
+        let slot = current::waiter();
+        let burial = slot.burial.get();
         // A right that a handler had is not the call that is being buried, but part of another message.
-        let burying = current::waiter().burial.get() != Burial::None && !self.call.is_received();
-        if let Some(slot) = here.filter(|slot| !burying && slot.is_server() && std::thread::panicking()) {
+        let burying = matches!(burial, Burial::Dropping | Burial::CallerTold) && !self.call.is_received();
+        let unwinds = || slot.is_server() && std::thread::panicking();
+        if burial == Burial::State || !burying && unwinds() {
             // The server will know why it ends; until then the caller waits.
             return slot.note_unanswered(self.caller, self.call);
         }
         if burying {
-            current::waiter().burial.set(Burial::CallerTold);
+            slot.burial.set(Burial::CallerTold);
         }
         let silence = if burying { Silence::Undelivered } else { Silence::Unanswered };
         if slot_of(self.caller).reply.abandon(self.call, silence) {
