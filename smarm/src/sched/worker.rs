@@ -235,6 +235,8 @@ impl Worker {
 
     /// Gives the block back. Nothing is queued, and its thread has ended.
     pub(crate) fn release(&'static self) {
+        drop(self.timers.clear()); // what was to be sent later than the end
+        self.next_timer_ns.set(u64::MAX);
         self.counters.reset();
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
     }
@@ -1055,15 +1057,18 @@ impl Worker {
 
     /// Takes it back; from any thread. `None` if it has fired.
     pub(super) fn disarm_firing(&self, firing: FiringKey) -> Option<Firing> {
-        let firing = self.timers.remove_firing(firing)?;
-        self.note_delivery(firing.holds_up_the_end());
-        Some(firing)
+        self.timers.remove_firing(firing, |firing| self.note_delivery(firing.holds_up_the_end()))
     }
 
     fn fire(&self, firing: Firing) {
         let held_up = firing.holds_up_the_end();
         firing.fire(Runtime(self.shared.get().cast()));
         self.note_delivery(held_up);
+    }
+
+    /// Whether something is underway that somebody lives to receive.
+    pub(super) fn holds_up_the_end(&self) -> bool {
+        self.timers.hold_up_the_end()
     }
 
     fn note_delivery(&self, held_up: bool) {
