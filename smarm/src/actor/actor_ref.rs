@@ -13,12 +13,12 @@ use super::server::{Core, System};
 use crate::channel::TrySendError;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::task::current;
 use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
 use crate::task::slot::slot_of;
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
-use crate::task::current;
 
 /// A reference to a running server; what is inside each generated handle, and what [`Handle::actor`](crate::Handle::actor) gives.
 ///
@@ -172,7 +172,9 @@ impl<M> ActorRef<M> {
                 core.wake(wake, call.is_some());
                 dead_letters::bury(oldest);
             }
-            Push::Full(message) if core.overflow == Overflow::Park => return self.send_when_room(message, call),
+            Push::Full(message) if core.overflow == Overflow::Park => {
+                return self.send_when_room(message, call);
+            }
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Closed(message) => return Err(Refused::Closed(message)),
         }

@@ -162,7 +162,8 @@ impl<S, W> Default for Aside<S, W> {
 impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
     /// An empty mailbox; `asleep`: of a server that waits for its first message.
     pub(super) fn new(asleep: bool) -> Self {
-        let lanes = Lanes { messages: Queue::default(), stop_after: None, asleep, closed: false, aside: None };
+        let lanes =
+            Lanes { messages: Queue::default(), stop_after: None, asleep, closed: false, aside: None };
         Self { lanes: Mutex::new(lanes) }
     }
 
@@ -223,7 +224,11 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
             return false;
         }
         let waiters = &mut lanes.aside().waiters;
-        if first { waiters.push_front(waiter) } else { waiters.push_back(waiter) }
+        if first {
+            waiters.push_front(waiter)
+        } else {
+            waiters.push_back(waiter)
+        }
         true
     }
 

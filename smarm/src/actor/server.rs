@@ -396,7 +396,9 @@ impl<A: Actor> Own<A> {
             plans.note_message();
         }
         let State::Started(state) = &mut self.state else { unreachable!("a server that handles is started") };
-        let ControlFlow::Break(last) = state.__dispatch(message, ctx) else { return ControlFlow::Continue(()) };
+        let ControlFlow::Break(last) = state.__dispatch(message, ctx) else {
+            return ControlFlow::Continue(());
+        };
         let State::Started(state) = core::mem::replace(&mut self.state, State::Gone) else {
             unreachable!("looked at above")
         };
@@ -457,4 +459,3 @@ fn bury_letters<M>(left: Left<M, System, Pid>) {
         super::dead_letters::bury(message);
     }
 }
-

@@ -177,7 +177,11 @@ impl<T> Unbounded<T> {
         if !claimed {
             // SAFETY: the message is used only if it was not taken.
             let taken = unsafe { self.send_anyhow(&raw const *message) };
-            return if taken { Ok(()) } else { Err(SendError::disconnected(ManuallyDrop::into_inner(message))) };
+            return if taken {
+                Ok(())
+            } else {
+                Err(SendError::disconnected(ManuallyDrop::into_inner(message)))
+            };
         }
         // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
         unsafe { (*block).places[offset as usize].fill(&raw const *message) };

@@ -68,7 +68,10 @@ pub(super) fn fall_idle(shared: &Shared) -> Nap {
     }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let suspicious = live > shared.servers_at_rest() && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;
+    let suspicious = live > shared.servers_at_rest()
+        && sleepers == shared.workers().len()
+        && news
+        && pending_timers(shared) == 0;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
     Nap { check_at_ns, activity }
 }

@@ -14,8 +14,8 @@
 //! deregistered. So no wait needs a destructor on its frame.
 
 use core::ptr;
-use core::time::Duration;
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 
 use super::Schedule;
 use super::current;
@@ -89,7 +89,11 @@ impl Patience {
     pub(crate) fn park(self, slot: SlotRef, object: &WaitObject) -> Wake {
         let timer_ns = if self.is_noted { None } else { self.deadline_ns };
         let wake = park(slot, WaitKind::Call, Some(object), timer_ns);
-        if self.is_noted && slot.reply.look() == Answer::None && self.is_over() { Wake::TimedOut } else { wake }
+        if self.is_noted && slot.reply.look() == Answer::None && self.is_over() {
+            Wake::TimedOut
+        } else {
+            wake
+        }
     }
 
     #[cold]
