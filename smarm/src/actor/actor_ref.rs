@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use core::time::Duration;
 
@@ -26,13 +27,20 @@ use crate::task::wait::{self, WaitKind};
 /// unless the server wants that (`stop_on_drop`).
 pub struct ActorRef<M> {
     core: NonNull<Core<M>>,
-    timeout: Option<Duration>,
+    /// In nanoseconds.
+    timeout: Option<NonZeroU64>,
 }
 
 // SAFETY: only `#[smarm::actor]` starts servers, and its expansion asserts that each part of a message is `Send`.
 unsafe impl<M> Send for ActorRef<M> {}
 // SAFETY: as above; by reference it gives access to what is atomic or locked.
 unsafe impl<M> Sync for ActorRef<M> {}
+
+/// At least one, at most five centuries.
+fn nanoseconds(timeout: Duration) -> NonZeroU64 {
+    u64::try_from(timeout.as_nanos())
+        .map_or(NonZeroU64::MAX, |nanos| NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+}
 
 /// Why a message was not accepted.
 pub(super) enum Refused<M> {
@@ -54,7 +62,7 @@ impl<M> ActorRef<M> {
     ///
     /// The caller has counted a handle, which becomes this one's.
     pub(super) unsafe fn from_raw(core: NonNull<Core<M>>, timeout: Option<Duration>) -> Self {
-        Self { core, timeout }
+        Self { core, timeout: timeout.map(nanoseconds) }
     }
 
     #[inline]
@@ -64,7 +72,7 @@ impl<M> ActorRef<M> {
     }
 
     pub(super) fn call_timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.timeout.map(|nanoseconds| Duration::from_nanos(nanoseconds.get()))
     }
 
     /// The name of the server. Never parks.
@@ -77,7 +85,7 @@ impl<M> ActorRef<M> {
     #[must_use]
     pub fn with_timeout(&self, timeout: Option<Duration>) -> Self {
         let mut other = self.clone();
-        other.timeout = timeout;
+        other.timeout = timeout.map(nanoseconds);
         other
     }
 
@@ -101,7 +109,7 @@ impl<M> ActorRef<M> {
     /// The message, if there is no room or the server has ended.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.used();
-        match self.core().mailbox.push(message, self.core().bound, self.core().overflow) {
+        match self.core().mailbox.push(message, self.core().bound(), self.core().overflow) {
             Push::Accepted(wake) => self.core().wake(wake, false),
             Push::Displaced(oldest, wake) => {
                 self.core().wake(wake, false);
@@ -166,7 +174,7 @@ impl<M> ActorRef<M> {
     pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         self.used();
         let core = self.core();
-        match core.mailbox.push(message, core.bound, core.overflow) {
+        match core.mailbox.push(message, core.bound(), core.overflow) {
             Push::Accepted(wake) => core.wake(wake, call.is_some()),
             Push::Displaced(oldest, wake) => {
                 core.wake(wake, call.is_some());
@@ -200,7 +208,7 @@ impl<M> ActorRef<M> {
         let deadline_ns = call.and_then(Patience::deadline_ns);
         let mut was_told = false;
         loop {
-            message = match core.mailbox.push(message, core.bound, core.overflow) {
+            message = match core.mailbox.push(message, core.bound(), core.overflow) {
                 Push::Accepted(wake) => {
                     core.wake(wake, call.is_some());
                     return Ok(());
@@ -208,7 +216,7 @@ impl<M> ActorRef<M> {
                 Push::Closed(message) => return Err(Refused::Closed(message)),
                 Push::Full(message) | Push::Displaced(message, _) => message,
             };
-            if !core.mailbox.wait_for_room(me, core.bound, was_told) {
+            if !core.mailbox.wait_for_room(me, core.bound(), was_told) {
                 continue;
             }
             if let Some(edge) = &edge {

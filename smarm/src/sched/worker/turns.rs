@@ -306,6 +306,6 @@ unsafe extern "C" fn enter(argument: *mut ()) -> ! {
     worker.settle_predecessor();
     let job = slot.job();
     // SAFETY: the job lives until `run` frees it; this is its actor's stack.
-    let turn = unsafe { ((*job).run)(job, slot) };
+    let turn = unsafe { ((*job).kind.run)(job, slot) };
     worker.leave(slot, turn)
 }
