@@ -192,20 +192,13 @@ impl<M> ActorRef<M> {
     #[cold]
     fn send_when_room(&self, mut message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         let slot = current::waiter();
-        // A call has published whom it waits for, and for how long.
-        let edge = match call {
-            Some(_) => None,
-            None if park::is_unwinding(slot) => return self.send_over(message).map_err(Refused::Closed),
-            None => {
-                let edge = wait::Edge::to(slot, self.pid());
-                if wait::cycle(slot, self.pid()).is_some() {
-                    return self.send_over(message).map_err(Refused::Closed);
-                }
-                Some(edge)
-            }
-        };
+        if call.is_none() && park::is_unwinding(slot) {
+            return self.send_over(message).map_err(Refused::Closed);
+        }
         let (core, me) = (self.core(), slot.pid());
         let deadline_ns = call.and_then(Patience::deadline_ns);
+        // A call has published whom it waits for, and has looked for a cycle.
+        let edge = call.is_none().then(|| wait::Edge::to(slot, self.pid()));
         let mut was_told = false;
         loop {
             message = match core.mailbox.push(message, core.bound(), core.overflow) {
@@ -219,16 +212,18 @@ impl<M> ActorRef<M> {
             if !core.mailbox.wait_for_room(me, core.bound(), was_told) {
                 continue;
             }
+            // Before each park: who told of room has taken the edge away, and somebody may have begun to wait since.
             if let Some(edge) = &edge {
                 edge.renew();
+                if wait::cycle(slot, self.pid()).is_some() {
+                    self.leave_room(me);
+                    return self.send_over(message).map_err(Refused::Closed);
+                }
             }
             let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
-            was_told = !core.mailbox.leave_room(me);
             let timed_out = wake == Wake::TimedOut;
             if timed_out || park::kill_is_due(slot) {
-                if was_told && let Some(next) = core.mailbox.next_waiter() {
-                    park::unpark(next);
-                }
+                self.leave_room(me);
                 if timed_out {
                     return Err(Refused::TimedOut(message));
                 }
@@ -236,6 +231,18 @@ impl<M> ActorRef<M> {
                 park::deliver_kill(slot);
                 unreachable!("a kill that is due is delivered");
             }
+            was_told = !core.mailbox.leave_room(me);
+        }
+    }
+
+    /// Does not wait for room any longer, and passes on what it was told.
+    fn leave_room(&self, me: Pid) {
+        let mailbox = &self.core().mailbox;
+        if !mailbox.leave_room(me)
+            && let Some(next) = mailbox.next_waiter()
+        {
+            wait::settle(next, self.pid());
+            park::unpark(next);
         }
     }
 
