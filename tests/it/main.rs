@@ -16,6 +16,7 @@ mod regressions;
 mod rendezvous;
 mod run;
 mod scope;
+mod server_calls;
 mod server_mailbox;
 mod server_messages;
 mod server_order;

@@ -312,7 +312,7 @@ fn a_reply_to_without_return_type_is_the_reply() {
         .has(quote! { #[doc = " Where the reply goes."] answer: smarm::ReplyTo<Result<u8, E>> })
         .has(quote! { pub fn sum(&self, of: u8) -> ::core::result::Result<u8, ::smarm::CallError<E>> })
         .has(quote! { self.actor.call_deferred(|answer| CounterMsg::Sum { of, answer }) })
-        .has(quote! { CounterMsg::Sum { of, answer } => Self::sum(self, of, answer), });
+        .has(quote! { CounterMsg::Sum { of, answer } => Self::sum(self, of, ::smarm::__private::received(answer)), });
 }
 
 #[test]

@@ -97,8 +97,9 @@ impl<M> ActorRef<M> {
     /// To a server that has ended it is a [dead letter](crate::dead_letters), as is one that the mailbox's overflow policy refuses.
     pub fn cast(&self, message: M) {
         checkpoint();
-        if let Err(refused) = self.send(message, None) {
-            dead_letters::bury(refused.into_message());
+        match self.send(message, None) {
+            Ok(displaced) => displaced.into_iter().for_each(dead_letters::bury),
+            Err(refused) => dead_letters::bury(refused.into_message()),
         }
     }
 
@@ -169,24 +170,24 @@ impl<M> ActorRef<M> {
     }
 
     /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
-    /// next.
+    /// next. The message that had to make room, if one had to, is to be buried.
     #[inline]
-    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
+    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<Option<M>, Refused<M>> {
         self.used();
         let core = self.core();
         match core.mailbox.push(message, core.bound(), core.overflow) {
             Push::Accepted(wake) => core.wake(wake, call.is_some()),
             Push::Displaced(oldest, wake) => {
                 core.wake(wake, call.is_some());
-                dead_letters::bury(oldest);
+                return Ok(Some(oldest));
             }
             Push::Full(message) if core.overflow == Overflow::Park => {
-                return self.send_when_room(message, call);
+                return self.send_when_room(message, call).map(|()| None);
             }
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Closed(message) => return Err(Refused::Closed(message)),
         }
-        Ok(())
+        Ok(None)
     }
 
     #[cold]
@@ -275,14 +276,14 @@ impl<M> ActorRef<M> {
         let slot = current::waiter();
         let me = slot.pid();
         loop {
-            if let Some(reason) = self.core().exit_reason() {
+            if let Some(reason) = self.core().final_reason() {
                 return reason;
             }
             if park::is_unwinding(slot) {
                 return ExitReason::Unwinding;
             }
             park::deliver_kill(slot);
-            if self.core().await_end(me).is_none() {
+            if self.core().await_end(me) {
                 let edge = wait::Edge::to(slot, self.pid());
                 park::park(slot, WaitKind::Elsewhere, None, None);
                 drop(edge);
@@ -305,7 +306,7 @@ impl<M> ActorRef<M> {
     fn state(&self) -> ActorState {
         let slot = slot_of(self.pid());
         let seen = slot.state.inspect();
-        if self.core().exit_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
+        if self.core().final_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
             return ActorState::Ended;
         }
         match seen {

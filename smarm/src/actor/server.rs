@@ -43,7 +43,7 @@ use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::park;
-use crate::task::slot::{Job, JobKind, SlotRef, Turn, slot_of};
+use crate::task::slot::{Burial, Job, JobKind, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
@@ -180,7 +180,10 @@ pub(super) fn activate_reserved<M>(actor: &ActorRef<M>) {
 /// Why a server has ended, and who wants to know.
 #[derive(Debug, Default)]
 pub(super) struct End {
+    /// Known before the mailbox closes, so that callers get it.
     reason: Option<ExitReason>,
+    /// The last step was taken: joiners may go on.
+    is_over: bool,
     joiners: Vec<Pid>,
 }
 
@@ -273,18 +276,23 @@ impl<M> Core<M> {
         if self.stop_on_drop && unreachable { ExitReason::Normal } else { ExitReason::Shutdown }
     }
 
-    /// Why the server has ended, if it has.
+    /// Why the server has ended, or is about to: it handles no message any more.
     pub(super) fn exit_reason(&self) -> Option<ExitReason> {
         self.mailbox.end(|end| end.and_then(|end| end.reason.clone()))
     }
 
-    /// Registers who wants to be unparked at the end; the reason, if it has come.
-    pub(super) fn await_end(&self, joiner: Pid) -> Option<ExitReason> {
+    /// Why the server has ended, if all steps of its end were taken.
+    pub(super) fn final_reason(&self) -> Option<ExitReason> {
+        self.mailbox.end(|end| end.filter(|end| end.is_over).and_then(|end| end.reason.clone()))
+    }
+
+    /// Registers who wants to be unparked at the end; false if that has come.
+    pub(super) fn await_end(&self, joiner: Pid) -> bool {
         self.mailbox.end_mut(|end| {
-            if end.reason.is_none() && !end.joiners.contains(&joiner) {
+            if !end.is_over && !end.joiners.contains(&joiner) {
                 end.joiners.push(joiner);
             }
-            end.reason.clone()
+            !end.is_over
         })
     }
 
@@ -297,7 +305,10 @@ impl<M> Core<M> {
     }
 
     fn tell_joiners(&self) {
-        let joiners = self.mailbox.end_mut(|end| core::mem::take(&mut end.joiners));
+        let joiners = self.mailbox.end_mut(|end| {
+            end.is_over = true;
+            core::mem::take(&mut end.joiners)
+        });
         joiners.into_iter().for_each(park::unpark);
     }
 }
@@ -452,9 +463,9 @@ fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: E
                 let mut ctx = unsafe { Ctx::new(core) };
                 state.__on_exit(&reason, &mut ctx);
             });
-            exit::shielded(|| drop(state));
+            drop_state(slot, state);
         } else {
-            exit::shielded(|| drop(state));
+            drop_state(slot, state);
         }
         core.note_end(reason.clone());
         slot.send_last_words();
@@ -462,6 +473,13 @@ fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: E
         task::count_exit(slot, exit::outcome_of_reason(&reason));
         core.tell_joiners();
     });
+}
+
+/// Rights to a reply that the state had are told of when the reason is known.
+fn drop_state<T>(slot: SlotRef, state: T) {
+    slot.burial.set(Burial::State);
+    exit::shielded(|| drop(state));
+    slot.burial.set(Burial::None);
 }
 
 /// What was queued when the mailbox closed: the callers are told, by the drop of their rights to a reply; casts are dead letters.

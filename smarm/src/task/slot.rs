@@ -27,14 +27,16 @@ pub(crate) enum Outcome {
     Error,
 }
 
-/// What happens to a message that nobody will handle.
+/// What is being dropped, as far as rights to a reply in it have to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Burial {
     /// Nothing of that kind.
     None,
-    /// It is being dropped.
+    /// The state of a server that ends.
+    State,
+    /// A message that nobody will handle.
     Dropping,
-    /// With it the right to a reply was dropped: it is a call, and its caller was told.
+    /// The same; with it the right to a reply was dropped: it is a call, and its caller was told.
     CallerTold,
 }
 
