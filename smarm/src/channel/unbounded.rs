@@ -168,10 +168,11 @@ impl<T> Unbounded<T> {
         let message = ManuallyDrop::new(message);
         // Ordering: Acquire; see `send_anyhow`.
         let tail = self.tail.word.load(Ordering::Acquire);
-        // SAFETY, twice: the message is used only if it was not taken.
         let taken = if Hand::<T>::FITS && tail & PARKED != 0 {
+            // SAFETY: it fits; it is used only if it was not taken.
             unsafe { self.hand_over(here, tail, &raw const *message) }
         } else {
+            // SAFETY: as above.
             unsafe { self.queue(tail, &raw const *message) }
         };
         // SAFETY: as above.
