@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::measure::Memory;
 use crate::workload::Workload;
 use crate::workloads::{
-    actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, tokio_impl, tokio_servers,
+    actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, smarm_servers, tokio_impl, tokio_servers,
 };
 
 /// Coroutines may can hold at once: each stack and its guard are mappings of their own, and Linux allows 65
@@ -51,9 +51,8 @@ impl Kind {
     #[must_use]
     pub fn lacks_servers(self) -> Option<&'static str> {
         match self {
-            Self::Smarm => Some("has no server actors yet"),
             Self::May => Some("has no server actors"),
-            Self::Tokio | Self::Actix | Self::Kameo | Self::Ractor => None,
+            Self::Smarm | Self::Tokio | Self::Actix | Self::Kameo | Self::Ractor => None,
         }
     }
 
@@ -203,7 +202,7 @@ impl Contender {
             Started::Actix(arbiters) => actix_impl::keep(arbiters, servers, measure),
             Started::Kameo(runtime) => kameo_impl::keep(runtime, servers, measure),
             Started::Ractor(runtime) => ractor_impl::keep(runtime, servers, measure),
-            Started::Smarm(_) => panic!("smarm has no server actors yet"),
+            Started::Smarm(runtime) => smarm_servers::keep(runtime, servers, measure),
             Started::May => panic!("may has no server actors"),
         }
     }
@@ -237,6 +236,7 @@ mod tests {
     #[test]
     fn smarm_runs_every_workload() {
         runs_every_workload(Kind::Smarm);
+        runs_servers(Kind::Smarm);
     }
 
     #[test]

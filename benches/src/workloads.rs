@@ -12,6 +12,7 @@
 //!
 //! | crate | mailbox | a cast | a stop after the mail | its end is known by |
 //! |---|---|---|---|---|
+//! | smarm | bounded, 1024; a cast waits for room | the handle's method | `stop`, in queue order | `#[on_exit]` |
 //! | actix | bounded, 16; a cast ignores the bound | `do_send` | drop of the last address | a message from `stopped` |
 //! | kameo | bounded, 64 | `tell().await`, which waits for room | drop of the last reference | the task's join handle |
 //! | ractor | unbounded | `cast` | `drain` | the task's join handle |
@@ -34,6 +35,7 @@ pub mod kameo_impl;
 pub mod may_impl;
 pub mod ractor_impl;
 pub mod smarm_impl;
+pub mod smarm_servers;
 pub mod tokio_impl;
 pub mod tokio_servers;
 

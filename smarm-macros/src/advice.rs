@@ -9,9 +9,12 @@ pub(crate) fn key<'a>(written: &str, known: impl Iterator<Item = &'a str> + Clon
     }
 }
 
-/// The word that `written` misses by a slip or two: close enough to say that it can be nothing else.
+/// The word that `written` misses by a slip or two behind its first letter: it can hardly be anything else.
 pub(crate) fn slip<const N: usize>(written: &str, words: [&'static str; N]) -> Option<&'static str> {
-    words.into_iter().find(|word| slips(written, word) <= if word.len() < 5 { 1 } else { 2 })
+    let allowed = |word: &str| if word.len() < 5 { 1 } else { 2 };
+    words
+        .into_iter()
+        .find(|word| written.chars().next() == word.chars().next() && slips(written, word) <= allowed(word))
 }
 
 /// The name with the fewest slips from `written`, if they are few for its length.

@@ -153,6 +153,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Limits
 ///
+/// - Loops in a test are as they are written: for checks in them, put `#[smarm::preemptible]` above this attribute.
 /// - A plain `#[test]` *above* this attribute is gone before it can be refused, and the test runs twice.
 /// - The other limits are those of [`#[smarm::main]`](macro@main).
 #[proc_macro_attribute]

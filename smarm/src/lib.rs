@@ -81,8 +81,9 @@ mod time;
 #[cfg(not(loom))]
 mod api {
     pub use crate::actor::{
-        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle, Recipient, ReplyTo,
-        Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve, scope, spawn, start, start_with,
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
+        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve,
+        scope, spawn, start, start_with,
     };
     pub use crate::channel::unbounded as channel;
     pub use crate::exit::{ExitReason, PanicInfo};
@@ -126,7 +127,7 @@ macro_rules! check {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        Overflow, ResultLike, ServerOptions, cast_result, every_argument_and_reply_must_be_send, flat, start,
+        Overflow, ResultLike, ServerOptions, cast_result, every_argument_and_reply_must_be_send, flat, received, start,
         the_state_of_an_actor_must_be_send,
     };
     pub use crate::runtime::entry::{run_main, run_test};

@@ -7,6 +7,7 @@ use smarm::channel::{Receiver, Sender};
 use smarm::runtime::{self, Config, Runtime};
 use smarm::{JoinHandle, channel, spawn, yield_now};
 
+use super::smarm_servers;
 use crate::measure::Memory;
 use crate::workload::{BOUND, RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
 
@@ -17,10 +18,6 @@ pub fn start(workers: usize) -> Runtime {
 }
 
 /// Runs a workload and returns its sum.
-///
-/// # Panics
-///
-/// For a server actor, which smarm does not have yet.
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
     runtime.run(move || match workload {
         Workload::Yield => yields(size),
@@ -33,7 +30,9 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size),
         Workload::MpscApart => mpsc_apart(size),
         Workload::Bounded => bounded(size),
-        Workload::Call | Workload::Cast | Workload::StartStop => panic!("smarm has no server actors yet"),
+        Workload::Call => smarm_servers::call(size),
+        Workload::Cast => smarm_servers::cast(size),
+        Workload::StartStop => smarm_servers::start_stop(size),
     })
 }
 

@@ -83,8 +83,7 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> 
 /// What to say of an attribute that is nobody's, but nearly ours. rustc has the word for all others.
 fn advice(name: &str) -> Option<String> {
     if name == "on_linked_exit" {
-        let sentence =
-            "`#[on_linked_exit]` is not there yet: `ctx.monitor(pid)` and `#[on_down]` tell of exits";
+        let sentence = "`#[on_linked_exit]` is not there yet: remove it";
         return Some(sentence.to_owned());
     }
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, word)| *word);

@@ -128,12 +128,13 @@ impl Actor {
             }
             Role::Hook(receiver) => {
                 let takes = signature::takes(receiver, found);
+                let others = self.hooks.len();
                 for hook in hook::judge(function, takes, marks, found) {
                     hook::check_repeated(&self.hooks, &hook, found);
                     self.hooks.push(hook);
                 }
                 if !found.is_empty() {
-                    self.hooks.retain(|hook| hook.name != function.signature.ident);
+                    self.hooks.truncate(others);
                 }
             }
             Role::Plain => {}
@@ -204,7 +205,7 @@ fn role<'a>(function: &'a Function, marks: &Marks, mistakes: &mut Mistakes) -> R
     let kind = marks.call.iter().chain(&marks.cast);
     match &marks.skip {
         Some(skip) => kind.for_each(|_| {
-            mistakes.note(&skip.0, "`#[skip]` says that this is no message: keep one of the two")
+            mistakes.note(&skip.0, "`#[skip]` says that this is no message: keep one of the two");
         }),
         None if is_private(&function.visibility) => kind.for_each(|mark| {
             let sentence = format!("a private method is no message: write `pub fn`, or remove {mark}");

@@ -312,7 +312,7 @@ fn a_reply_to_without_return_type_is_the_reply() {
         .has(quote! { #[doc = " Where the reply goes."] answer: smarm::ReplyTo<Result<u8, E>> })
         .has(quote! { pub fn sum(&self, of: u8) -> ::core::result::Result<u8, ::smarm::CallError<E>> })
         .has(quote! { self.actor.call_deferred(|answer| CounterMsg::Sum { of, answer }) })
-        .has(quote! { CounterMsg::Sum { of, answer } => Self::sum(self, of, answer), });
+        .has(quote! { CounterMsg::Sum { of, answer } => Self::sum(self, of, ::smarm::__private::received(answer)), });
 }
 
 #[test]
@@ -471,6 +471,7 @@ fn hooks_are_called_by_the_actor_and_are_no_messages() {
     .has(quote! {
         let options = ::smarm::__private::ServerOptions::new("Counter")
             .timeout(::core::option::Option::Some(::core::time::Duration::from_millis(1000)));
+        let options = options.on_start();
         let options = options.every(::core::time::Duration::from_millis(2000));
         let options = options.idle(LIMIT);
         #[cfg(f)]
@@ -656,7 +657,7 @@ fn what_may_cross_threads_is_not_refused() {
     let methods = quote! {
         pub fn a(&self, b: &'static str, c: Option<&'static [u8]>, d: Box<dyn Fn(&str) -> &u8 + Send + 'static>) {}
         pub fn e(&self, f: fn(&u8) -> &u8, g: Box<dyn for<'a> Visit<'a>>, h: Cow<'static, str>) -> &'static str { i }
-        #[inline] #[cold] #[test] #[cfg(j)] #[rustfmt::skip] pub fn k(&self) {}
+        #[inline] #[cold] #[test] #[last] #[fast] #[cfg(j)] #[rustfmt::skip] pub fn k(&self) {}
     };
     assert_eq!(refused(methods), [""; 0]);
 }

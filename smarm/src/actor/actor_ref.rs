@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use core::time::Duration;
 
@@ -13,12 +14,12 @@ use super::server::{Core, System};
 use crate::channel::TrySendError;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::task::current;
 use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
-use crate::task::slot::{SlotRef, slot_of};
+use crate::task::slot::slot_of;
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
-use crate::task::current;
 
 /// A reference to a running server; what is inside each generated handle, and what [`Handle::actor`](crate::Handle::actor) gives.
 ///
@@ -26,13 +27,20 @@ use crate::task::current;
 /// unless the server wants that (`stop_on_drop`).
 pub struct ActorRef<M> {
     core: NonNull<Core<M>>,
-    timeout: Option<Duration>,
+    /// In nanoseconds.
+    timeout: Option<NonZeroU64>,
 }
 
 // SAFETY: only `#[smarm::actor]` starts servers, and its expansion asserts that each part of a message is `Send`.
 unsafe impl<M> Send for ActorRef<M> {}
 // SAFETY: as above; by reference it gives access to what is atomic or locked.
 unsafe impl<M> Sync for ActorRef<M> {}
+
+/// At least one, at most five centuries.
+fn nanoseconds(timeout: Duration) -> NonZeroU64 {
+    u64::try_from(timeout.as_nanos())
+        .map_or(NonZeroU64::MAX, |nanos| NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+}
 
 /// Why a message was not accepted.
 pub(super) enum Refused<M> {
@@ -54,7 +62,7 @@ impl<M> ActorRef<M> {
     ///
     /// The caller has counted a handle, which becomes this one's.
     pub(super) unsafe fn from_raw(core: NonNull<Core<M>>, timeout: Option<Duration>) -> Self {
-        Self { core, timeout }
+        Self { core, timeout: timeout.map(nanoseconds) }
     }
 
     #[inline]
@@ -64,7 +72,7 @@ impl<M> ActorRef<M> {
     }
 
     pub(super) fn call_timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.timeout.map(|nanoseconds| Duration::from_nanos(nanoseconds.get()))
     }
 
     /// The name of the server. Never parks.
@@ -77,7 +85,7 @@ impl<M> ActorRef<M> {
     #[must_use]
     pub fn with_timeout(&self, timeout: Option<Duration>) -> Self {
         let mut other = self.clone();
-        other.timeout = timeout;
+        other.timeout = timeout.map(nanoseconds);
         other
     }
 
@@ -89,8 +97,9 @@ impl<M> ActorRef<M> {
     /// To a server that has ended it is a [dead letter](crate::dead_letters), as is one that the mailbox's overflow policy refuses.
     pub fn cast(&self, message: M) {
         checkpoint();
-        if let Err(refused) = self.send(message, None) {
-            dead_letters::bury(refused.into_message());
+        match self.send(message, None) {
+            Ok(displaced) => displaced.into_iter().for_each(dead_letters::bury),
+            Err(refused) => dead_letters::bury(refused.into_message()),
         }
     }
 
@@ -101,7 +110,7 @@ impl<M> ActorRef<M> {
     /// The message, if there is no room or the server has ended.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.used();
-        match self.core().mailbox.push(message, self.core().bound, self.core().overflow) {
+        match self.core().mailbox.push(message, self.core().bound(), self.core().overflow) {
             Push::Accepted(wake) => self.core().wake(wake, false),
             Push::Displaced(oldest, wake) => {
                 self.core().wake(wake, false);
@@ -161,35 +170,39 @@ impl<M> ActorRef<M> {
     }
 
     /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
-    /// next.
+    /// next. The message that had to make room, if one had to, is to be buried.
     #[inline]
-    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
+    pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<Option<M>, Refused<M>> {
         self.used();
         let core = self.core();
-        match core.mailbox.push(message, core.bound, core.overflow) {
+        match core.mailbox.push(message, core.bound(), core.overflow) {
             Push::Accepted(wake) => core.wake(wake, call.is_some()),
             Push::Displaced(oldest, wake) => {
                 core.wake(wake, call.is_some());
-                dead_letters::bury(oldest);
+                return Ok(Some(oldest));
             }
-            Push::Full(message) if core.overflow == Overflow::Park => return self.send_when_room(message, call),
+            Push::Full(message) if core.overflow == Overflow::Park => {
+                return self.send_when_room(message, call).map(|()| None);
+            }
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Closed(message) => return Err(Refused::Closed(message)),
         }
-        Ok(())
+        Ok(None)
     }
 
     #[cold]
     fn send_when_room(&self, mut message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         let slot = current::waiter();
-        if call.is_none() && (park::is_unwinding(slot) || self.closes_a_cycle(slot)) {
+        if call.is_none() && park::is_unwinding(slot) {
             return self.send_over(message).map_err(Refused::Closed);
         }
         let (core, me) = (self.core(), slot.pid());
         let deadline_ns = call.and_then(Patience::deadline_ns);
+        // A call has published whom it waits for, and has looked for a cycle.
+        let edge = call.is_none().then(|| wait::Edge::to(slot, self.pid()));
         let mut was_told = false;
         loop {
-            message = match core.mailbox.push(message, core.bound, core.overflow) {
+            message = match core.mailbox.push(message, core.bound(), core.overflow) {
                 Push::Accepted(wake) => {
                     core.wake(wake, call.is_some());
                     return Ok(());
@@ -197,22 +210,21 @@ impl<M> ActorRef<M> {
                 Push::Closed(message) => return Err(Refused::Closed(message)),
                 Push::Full(message) | Push::Displaced(message, _) => message,
             };
-            if !core.mailbox.wait_for_room(me, core.bound, was_told) {
+            if !core.mailbox.wait_for_room(me, core.bound(), was_told) {
                 continue;
             }
-            if call.is_none() {
-                wait::begin_join(slot, core.pid());
+            // Before each park: who told of room has taken the edge away, and somebody may have begun to wait since.
+            if let Some(edge) = &edge {
+                edge.renew();
+                if wait::cycle(slot, self.pid()).is_some() {
+                    self.leave_room(me);
+                    return self.send_over(message).map_err(Refused::Closed);
+                }
             }
             let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
-            if call.is_none() {
-                wait::end(slot);
-            }
-            was_told = !core.mailbox.leave_room(me);
             let timed_out = wake == Wake::TimedOut;
             if timed_out || park::kill_is_due(slot) {
-                if was_told && let Some(next) = core.mailbox.next_waiter() {
-                    park::unpark(next);
-                }
+                self.leave_room(me);
                 if timed_out {
                     return Err(Refused::TimedOut(message));
                 }
@@ -220,15 +232,19 @@ impl<M> ActorRef<M> {
                 park::deliver_kill(slot);
                 unreachable!("a kill that is due is delivered");
             }
+            was_told = !core.mailbox.leave_room(me);
         }
     }
 
-    /// Whether waiting for room would be waiting for oneself.
-    fn closes_a_cycle(&self, slot: SlotRef) -> bool {
-        wait::begin_join(slot, self.pid());
-        let closes = wait::cycle(slot, self.pid()).is_some();
-        wait::end(slot);
-        closes
+    /// Does not wait for room any longer, and passes on what it was told.
+    fn leave_room(&self, me: Pid) {
+        let mailbox = &self.core().mailbox;
+        if !mailbox.leave_room(me)
+            && let Some(next) = mailbox.next_waiter()
+        {
+            wait::settle(next, self.pid());
+            park::unpark(next);
+        }
     }
 
     // ---- life ---------------------------------------------------------------------------------------------------------
@@ -260,17 +276,17 @@ impl<M> ActorRef<M> {
         let slot = current::waiter();
         let me = slot.pid();
         loop {
-            if let Some(reason) = self.core().exit_reason() {
+            if let Some(reason) = self.core().final_reason() {
                 return reason;
             }
             if park::is_unwinding(slot) {
                 return ExitReason::Unwinding;
             }
             park::deliver_kill(slot);
-            if self.core().await_end(me).is_none() {
-                wait::begin_join(slot, self.pid());
+            if self.core().await_end(me) {
+                let edge = wait::Edge::to(slot, self.pid());
                 park::park(slot, WaitKind::Elsewhere, None, None);
-                wait::end(slot);
+                drop(edge);
                 self.core().leave_end(me);
             }
         }
@@ -290,7 +306,7 @@ impl<M> ActorRef<M> {
     fn state(&self) -> ActorState {
         let slot = slot_of(self.pid());
         let seen = slot.state.inspect();
-        if self.core().exit_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
+        if self.core().final_reason().is_some() || !slot.state.is_of(self.pid().generation()) {
             return ActorState::Ended;
         }
         match seen {

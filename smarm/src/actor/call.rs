@@ -10,6 +10,7 @@ use core::time::Duration;
 use std::error::Error;
 
 use super::actor_ref::{ActorRef, Refused};
+use super::dead_letters;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::current;
@@ -28,32 +29,30 @@ use crate::task::wait;
 /// use smarm::ReplyTo;
 ///
 /// #[derive(Default)]
-/// pub struct Lobby { waiting: Vec<ReplyTo<u32>> }
+/// pub struct Lobby { guests: Vec<ReplyTo<u32>> }
 ///
 /// #[smarm::actor]
 /// impl Lobby {
 ///     /// Answered when the doors open.
-///     pub fn ticket(&mut self, reply: ReplyTo<u32>) { self.waiting.push(reply) }
+///     pub fn ticket(&mut self, reply: ReplyTo<u32>) { self.guests.push(reply) }
+///     pub fn waiting(&self) -> usize { self.guests.len() }
 ///     pub fn open(&mut self) {
-///         for (number, reply) in self.waiting.drain(..).enumerate() { reply.send(number as u32) }
+///         for (number, reply) in self.guests.drain(..).enumerate() { reply.send(number as u32) }
 ///     }
 /// }
 ///
 /// smarm::run(|| {
 ///     let lobby = Lobby::default().start();
-///     let guest = smarm::spawn({ let lobby = lobby.clone(); move || lobby.ticket() });
-///     while lobby.actor().info().mailbox_len == 0 && !guest.is_finished() {
-///         smarm::yield_now();
-///         lobby.open();
-///     }
-///     assert_eq!(guest.join().unwrap().unwrap(), 0);
+///     let guest = smarm::spawn({ let lobby = lobby.clone(); move || lobby.ticket().unwrap() });
+///     while lobby.waiting().unwrap() == 0 { smarm::yield_now() }
+///     lobby.open();
+///     assert_eq!(guest.join().unwrap(), 0);
 /// });
-/// # use smarm::Handle as _;
 /// ```
 pub struct ReplyTo<T> {
     caller: Pid,
     call: CallId,
-    reply: PhantomData<fn(T)>,
+    reply: PhantomData<T>,
 }
 
 impl<T> ReplyTo<T> {
@@ -78,20 +77,31 @@ impl<T> ReplyTo<T> {
 
 impl<T> Drop for ReplyTo<T> {
     fn drop(&mut self) {
-        let here = current::actor();
-        let burying = current::waiter().burial.get() != Burial::None;
-        if let Some(slot) = here.filter(|slot| !burying && slot.is_server() && std::thread::panicking()) {
+        let slot = current::waiter();
+        let burial = slot.burial.get();
+        // A right that a handler had is not the call that is being buried, but part of another message.
+        let burying = matches!(burial, Burial::Dropping | Burial::CallerTold) && !self.call.is_received();
+        let unwinds = || slot.is_server() && std::thread::panicking();
+        if burial == Burial::State || !burying && unwinds() {
             // The server will know why it ends; until then the caller waits.
             return slot.note_unanswered(self.caller, self.call);
         }
         if burying {
-            current::waiter().burial.set(Burial::CallerTold);
+            slot.burial.set(Burial::CallerTold);
         }
         let silence = if burying { Silence::Undelivered } else { Silence::Unanswered };
         if slot_of(self.caller).reply.abandon(self.call, silence) {
             park::unpark(self.caller);
         }
     }
+}
+
+/// Marks a right to reply that a handler gets: the call was delivered.
+#[inline]
+#[must_use]
+pub fn received<T>(mut reply: ReplyTo<T>) -> ReplyTo<T> {
+    reply.call = reply.call.received();
+    reply
 }
 
 impl<T> fmt::Debug for ReplyTo<T> {
@@ -270,6 +280,15 @@ impl<T> Drop for Waiting<T> {
     }
 }
 
+/// A message that had to make room for another.
+struct Displaced<M>(Option<M>);
+
+impl<M> Drop for Displaced<M> {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(dead_letters::bury);
+    }
+}
+
 impl<M> ActorRef<M> {
     /// Sends a message with a right to reply, and waits for the reply: for [`with_timeout`](Self::with_timeout), by default what the
     /// server's type says (5 s), the wait for room included. May park, on any thread.
@@ -277,13 +296,13 @@ impl<M> ActorRef<M> {
     /// # Errors
     ///
     /// See [`CallError`].
-    pub fn call<T: Send + 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
+    pub fn call<T: 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
         self.call_with(message, wait::begin_call)
     }
 
     /// The same for a message whose reply may come from somebody else: only a call of oneself counts as a cycle.
     #[doc(hidden)]
-    pub fn call_deferred<T: Send + 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
+    pub fn call_deferred<T: 'static>(&self, message: impl FnOnce(ReplyTo<T>) -> M) -> Result<T, CallError> {
         self.call_with(message, |_, _| ())
     }
 
@@ -307,10 +326,18 @@ impl<M> ActorRef<M> {
             return Err(CallError::Deadlock { cycle });
         }
         let message = message(ReplyTo { caller, call: waiting.call, reply: PhantomData });
-        let patience = Patience::new(slot, self.call_timeout());
+        assert!(slot.reply.is_latest(waiting.call), "the closure that makes the message of a call made a call itself");
+        let patience = Patience::new(slot, waiting.call, self.call_timeout());
         match self.send(message, Some(patience)) {
-            Ok(()) => self.await_reply(waiting, patience),
-            Err(refused) => Err(self.refused(refused)),
+            Ok(displaced) => {
+                // Its destructor may call: it has to wait until this call is over.
+                let _displaced = Displaced(displaced);
+                self.await_reply(waiting, patience)
+            }
+            Err(refused) => {
+                drop(waiting);
+                Err(self.refused(refused))
+            }
         }
     }
 
@@ -318,7 +345,7 @@ impl<M> ActorRef<M> {
     fn await_reply<T>(&self, waiting: Waiting<T>, patience: Patience) -> Result<T, CallError> {
         let slot = waiting.slot;
         loop {
-            match slot.reply.look() {
+            match slot.reply.look(waiting.call) {
                 Answer::Written => return Ok(waiting.read()),
                 Answer::Silence(silence) => return Err(self.silence(silence)),
                 Answer::None => {}

@@ -85,9 +85,9 @@ impl<T> JoinHandle<T> {
             let me = slot.pid();
             if header.register(me) {
                 task::run_next(slot, self.pid);
-                wait::begin_join(slot, self.pid);
+                let edge = wait::Edge::to(slot, self.pid);
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
-                wait::end(slot);
+                drop(edge);
                 header.deregister(me);
             }
         }

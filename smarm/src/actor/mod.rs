@@ -48,7 +48,7 @@ mod traits;
 mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
     pub use super::builder::{Builder, spawn};
-    pub use super::call::{CallError, ReplyTo};
+    pub use super::call::{CallError, ReplyTo, received};
     pub use super::context::Ctx;
     pub use super::dead_letters::dead_letters;
     pub use super::delivery::Timer;

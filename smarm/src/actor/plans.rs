@@ -37,7 +37,7 @@ impl Plans {
         }
         let core = NonNull::from(core);
         // SAFETY: called by the server, which lives while its plans do.
-        let push = Box::new(move |message| unsafe { Push::new(core, message) });
+        let push = Box::new(move |message| unsafe { Push::boxed(core, message) });
         let mut plans = Self { push, periods: Vec::new(), idle: None };
         for (index, length) in options.every.iter().enumerate() {
             let next_ns = clock::deadline_after(*length);
@@ -91,7 +91,9 @@ impl Plans {
 impl Drop for Plans {
     fn drop(&mut self) {
         let periods = self.periods.iter().map(|period| period.armed);
-        periods.chain(self.idle.iter().map(|idle| idle.armed)).for_each(|armed| drop(task::disarm_firing(armed)));
+        periods
+            .chain(self.idle.iter().map(|idle| idle.armed))
+            .for_each(|armed| drop(task::disarm_firing(armed)));
     }
 }
 
@@ -108,7 +110,7 @@ impl<M: 'static> Push<M> {
     /// # Safety
     ///
     /// The server is alive.
-    unsafe fn new(core: NonNull<Core<M>>, message: System) -> Box<dyn Fire> {
+    unsafe fn boxed(core: NonNull<Core<M>>, message: System) -> Box<dyn Fire> {
         // SAFETY: the caller's promise.
         unsafe { core.as_ref() }.add_reference();
         Box::new(Self { core, message: Some(message) })

@@ -17,6 +17,10 @@ pub trait ResultLike {
     type Err;
 
     /// The result itself.
+    ///
+    /// # Errors
+    ///
+    /// Its own.
     fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 

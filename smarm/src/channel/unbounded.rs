@@ -28,7 +28,7 @@
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -65,15 +65,15 @@ struct Block<T> {
 }
 
 impl<T> Place<T> {
-    /// Puts the message there, and says so.
+    /// Moves the message there, and says so. By its address: a large one is copied once.
     ///
     /// # Safety
     ///
-    /// The caller has claimed the place, and not filled it.
+    /// The caller has claimed the place, and not filled it; it does not use the message afterwards.
     #[inline(always)]
-    unsafe fn fill(&self, message: T) {
-        // SAFETY: claimed, not ready: nobody else touches it.
-        unsafe { (*self.message.get()).write(message) };
+    unsafe fn fill(&self, message: *const T) {
+        // SAFETY: claimed, not ready: nobody else touches it. The message is the caller's to give.
+        unsafe { self.message.get().cast::<T>().copy_from_nonoverlapping(message, 1) };
         // Ordering: Release; publishes the message, and the link before it, to the Acquire in `pop`.
         self.ready.store(true, Ordering::Release);
     }
@@ -173,27 +173,39 @@ impl<T> Unbounded<T> {
                 .word
                 .compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok();
+        let message = ManuallyDrop::new(message);
         if !claimed {
-            return self.send_anyhow(message);
+            // SAFETY: the message is used only if it was not taken.
+            let taken = unsafe { self.send_anyhow(&raw const *message) };
+            return if taken {
+                Ok(())
+            } else {
+                Err(SendError::disconnected(ManuallyDrop::into_inner(message)))
+            };
         }
         // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
-        unsafe { (*block).places[offset as usize].fill(message) };
+        unsafe { (*block).places[offset as usize].fill(&raw const *message) };
         if tail & PARKED != 0 {
             self.unpark_receiver();
         }
         Ok(())
     }
 
-    /// Sends where a block begins or ends, where other senders interfere, and where the receiver has gone.
+    /// Sends where a block begins or ends, and where other senders interfere. False, and the message is left alone, if the receiver has
+    /// gone.
+    ///
+    /// # Safety
+    ///
+    /// The message may be read; the caller uses it afterwards only if this is false.
     #[inline(never)]
-    fn send_anyhow(&self, message: T) -> Result<(), SendError<T>> {
+    unsafe fn send_anyhow(&self, message: *const T) -> bool {
         let mut spare = Spare(ptr::null_mut());
         let mut spins = 0;
         loop {
             // Ordering: Acquire. Ordered before the read of the block that goes with it.
             let tail = self.tail.word.load(Ordering::Acquire);
             if tail & GONE != 0 {
-                return Err(SendError::disconnected(message));
+                return false;
             }
             let offset = tail >> INDEX_SHIFT & (LAP - 1);
             if offset == PLACES as u64 {
@@ -222,7 +234,7 @@ impl<T> Unbounded<T> {
                 if tail & PARKED != 0 {
                     self.unpark_receiver();
                 }
-                return Ok(());
+                return true;
             }
         }
     }
@@ -246,8 +258,8 @@ impl<T> Unbounded<T> {
     ///
     /// # Safety
     ///
-    /// The caller has claimed the place at `offset` of `block`; for the last place, `spare` is filled.
-    unsafe fn fill(&self, block: *mut Block<T>, offset: usize, message: T, spare: &mut Spare<T>) {
+    /// The caller has claimed the place at `offset` of `block`; for the last place, `spare` is filled. The message is its to give.
+    unsafe fn fill(&self, block: *mut Block<T>, offset: usize, message: *const T, spare: &mut Spare<T>) {
         // SAFETY: a block lives until the receiver has consumed all its places, ours too.
         let block = unsafe { &*block };
         if offset + 1 == PLACES {

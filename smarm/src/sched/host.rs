@@ -13,8 +13,8 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::current;
-use crate::task::{Firing, Runtime, Schedule};
 use crate::task::slot::{self, Job, Outcome, SlotRef};
+use crate::task::{Firing, Runtime, Schedule};
 
 /// A pending firing, and whose it is.
 #[derive(Clone, Copy)]
@@ -157,12 +157,9 @@ fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Res
 }
 
 /// The worker of this runtime whose thread this is.
+#[inline]
 fn worker_here(shared: &Shared) -> Option<&'static Worker> {
-    let here = current::here()?;
-    if here.runtime.get() != shared.id {
-        return None;
-    }
-    shared.workers().iter().copied().find(|worker| worker.is_here(here))
+    current::here().filter(|here| here.runtime.get() == shared.id).map(Worker::of)
 }
 
 /// Starts a server from an actor of this worker.
@@ -188,7 +185,11 @@ fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared:
     unsafe { (*job).pid = Some(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
     slot.make_server(shared.next_sequence());
-    if runs { slot.state.occupy_queued() } else { slot.state.occupy_idle() };
+    if runs {
+        slot.state.occupy_queued()
+    } else {
+        slot.state.occupy_idle()
+    };
     pid
 }
 

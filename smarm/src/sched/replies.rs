@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::pid::Pid;
-use crate::task::slot;
+use crate::task::slot::SlotRef;
 
 /// The queue is looked through when it has this many entries, and when it has twice as many as were left last time.
 const FIRST_SWEEP: usize = 64;
@@ -25,21 +25,21 @@ pub(super) struct Replies {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     deadline_ns: u64,
-    caller: Pid,
+    caller: SlotRef,
     call: u64,
 }
 
 impl Entry {
     /// Whether the caller still waits for this reply.
     fn is_open(&self) -> bool {
-        slot::slot_of(self.caller).reply.waiting() == Some(self.call)
+        self.caller.reply.waiting() == Some(self.call)
     }
 }
 
 impl Replies {
     /// Notes when a caller gives up. False if an earlier deadline than the latest cannot be.
     #[inline]
-    pub(super) fn note(&mut self, deadline_ns: u64, caller: Pid, call: u64) -> bool {
+    pub(super) fn note(&mut self, deadline_ns: u64, caller: SlotRef, call: u64) -> bool {
         self.drop_closed();
         if self.queue.back().is_some_and(|latest| latest.deadline_ns > deadline_ns) {
             return false;
@@ -78,6 +78,6 @@ impl Replies {
 
     /// A caller whose deadline has passed.
     pub(super) fn pop_due(&mut self, now_ns: u64) -> Option<Pid> {
-        (self.next_deadline() <= now_ns).then(|| self.queue.pop_front().map(|first| first.caller))?
+        (self.next_deadline() <= now_ns).then(|| self.queue.pop_front().map(|first| first.caller.pid()))?
     }
 }

@@ -27,11 +27,18 @@ pub(crate) struct Here {
     pub(crate) budget: Cell<u32>,
     /// Which runtime; 0 before the first one.
     pub(crate) runtime: Cell<u32>,
+    /// The worker, as `sched` knows it.
+    pub(crate) worker: Cell<*const ()>,
 }
 
 impl Here {
     pub(crate) const fn new() -> Self {
-        Self { running: Cell::new(ptr::null()), budget: Cell::new(0), runtime: Cell::new(0) }
+        Self {
+            running: Cell::new(ptr::null()),
+            budget: Cell::new(0),
+            runtime: Cell::new(0),
+            worker: Cell::new(ptr::null()),
+        }
     }
 
     /// The actor that runs.

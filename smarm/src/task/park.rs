@@ -14,12 +14,12 @@
 //! deregistered. So no wait needs a destructor on its frame.
 
 use core::ptr;
-use core::time::Duration;
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 
 use super::Schedule;
 use super::current;
-use super::reply::Answer;
+use super::reply::{Answer, CallId};
 use super::slot::{self, SlotRef};
 use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
@@ -66,18 +66,19 @@ pub(crate) struct Patience {
     deadline_ns: Option<u64>,
     /// The worker sees to it; else each park needs a timer.
     is_noted: bool,
+    call: CallId,
 }
 
 impl Patience {
     /// From now on, for the call that is open.
     #[inline]
-    pub(crate) fn new(slot: SlotRef, timeout: Option<Duration>) -> Self {
-        let Some(timeout) = timeout else { return Self { deadline_ns: None, is_noted: true } };
+    pub(crate) fn new(slot: SlotRef, call: CallId, timeout: Option<Duration>) -> Self {
+        let Some(timeout) = timeout else { return Self { deadline_ns: None, is_noted: true, call } };
         let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        let call = slot.reply.waiting().filter(|_| !is_plain(slot));
-        let noted = call.and_then(|call| Host::note_call(slot, call, timeout_ns));
+        let waiting = slot.reply.waiting().filter(|_| !is_plain(slot));
+        let noted = waiting.and_then(|waiting| Host::note_call(slot, waiting, timeout_ns));
         let deadline_ns = noted.unwrap_or_else(|| clock::deadline_after(timeout));
-        Self { deadline_ns: Some(deadline_ns), is_noted: noted.is_some() }
+        Self { deadline_ns: Some(deadline_ns), is_noted: noted.is_some(), call }
     }
 
     pub(crate) fn deadline_ns(self) -> Option<u64> {
@@ -89,7 +90,8 @@ impl Patience {
     pub(crate) fn park(self, slot: SlotRef, object: &WaitObject) -> Wake {
         let timer_ns = if self.is_noted { None } else { self.deadline_ns };
         let wake = park(slot, WaitKind::Call, Some(object), timer_ns);
-        if self.is_noted && slot.reply.look() == Answer::None && self.is_over() { Wake::TimedOut } else { wake }
+        let silent = self.is_noted && slot.reply.look(self.call) == Answer::None;
+        if silent && self.is_over() { Wake::TimedOut } else { wake }
     }
 
     #[cold]

@@ -19,7 +19,8 @@
 //! 1. A place is written only between `begin` and `finish`, and `begin` succeeds only while the caller waits. A caller that wants to leave
 //!    while somebody writes waits out those few instructions. So the place may be on the caller's stack.
 //! 2. The call's number makes a late answer harmless: its compare-and-swap fails.
-//! 3. Who answers or abandons unparks the caller *afterwards*. The caller may have left by then: a permit that nobody needs.
+//! 3. A caller that calls again before it has ended its first wait, in a destructor, has thereby left the first call.
+//! 4. Who answers or abandons unparks the caller *afterwards*. The caller may have left by then: a permit that nobody needs.
 
 use crate::sys::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -92,9 +93,15 @@ impl ReplyWord {
     }
 
     /// Whether there is an answer.
-    pub(crate) fn look(&self) -> Answer {
+    pub(crate) fn look(&self, call: CallId) -> Answer {
         // Ordering: Acquire; pairs with the Release in `finish` and `abandon`.
-        answer(self.word.load(Ordering::Acquire))
+        call.answer(self.word.load(Ordering::Acquire))
+    }
+
+    /// Whether this is still the call that was opened last.
+    pub(crate) fn is_latest(&self, call: CallId) -> bool {
+        // Ordering: Relaxed. Only the caller changes the number.
+        call.is_number_of(self.word.load(Ordering::Relaxed))
     }
 
     /// The caller has found a reply, and reads it.
@@ -112,7 +119,7 @@ impl ReplyWord {
             match self.word.compare_exchange(waiting, gone, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Answer::None,
                 Err(word) if word == call.with(WRITING) => relax(&mut spins),
-                Err(word) => return answer(word),
+                Err(word) => return call.answer(word),
             }
         }
     }
@@ -154,18 +161,40 @@ impl ReplyWord {
     }
 }
 
-impl CallId {
-    fn with(self, state: u64) -> u64 {
-        self.0 << STATE_BITS | state
-    }
-}
+/// A mark in a `CallId`, beyond the numbers: a handler has the right to answer. The word does not know of it.
+const RECEIVED: u64 = 1 << 63;
 
-fn answer(word: u64) -> Answer {
-    match word & STATE_MASK {
-        DONE => Answer::Written,
-        UNANSWERED => Answer::Silence(Silence::Unanswered),
-        UNDELIVERED => Answer::Silence(Silence::Undelivered),
-        _ => Answer::None,
+impl CallId {
+    /// The same call, whose message has reached a handler.
+    pub(crate) fn received(self) -> Self {
+        Self(self.0 | RECEIVED)
+    }
+
+    pub(crate) fn is_received(self) -> bool {
+        self.0 & RECEIVED != 0
+    }
+
+    fn number(self) -> u64 {
+        self.0 & !RECEIVED
+    }
+
+    fn with(self, state: u64) -> u64 {
+        self.number() << STATE_BITS | state
+    }
+
+    fn is_number_of(self, word: u64) -> bool {
+        word >> STATE_BITS == self.number()
+    }
+
+    /// What the word says of this call: nothing, if it is another one's already.
+    fn answer(self, word: u64) -> Answer {
+        match word & STATE_MASK {
+            _ if !self.is_number_of(word) => Answer::None,
+            DONE => Answer::Written,
+            UNANSWERED => Answer::Silence(Silence::Unanswered),
+            UNDELIVERED => Answer::Silence(Silence::Undelivered),
+            _ => Answer::None,
+        }
     }
 }
 

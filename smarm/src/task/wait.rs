@@ -6,7 +6,7 @@
 //! An actor that waits for one particular other actor publishes that in its slot (`waits_on`), so that a call that would close a cycle of
 //! callers is an error at once. Each caller publishes first and looks along the chain then, both by sequentially consistent
 //! operations: of two who close a cycle at the same time, at least one sees the other. An edge counts only while it is in force: a call's
-//! while its reply word waits, a join's while the other actor lives. A cycle counts only if a second look finds the same calls.
+//! while its reply word waits, a join's while the other actor lives, a wait for room until somebody tells of it. A cycle counts only if a second look finds the same calls.
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -90,10 +90,43 @@ const MOST_HOPS: usize = 64;
 /// Set in `waits_on` if the wait is a call; no slot has an index with this bit.
 const IS_CALL: u64 = 1 << 63;
 
-/// Publishes that the caller, whose slot this is, waits for the end of an actor.
-pub(crate) fn begin_join(slot: SlotRef, on: Pid) {
-    // Ordering: Release. Who follows the edge sees the wait.
-    slot.waits_on.store(on.to_bits(), Ordering::Release);
+/// The caller waits for an actor: for its end, or for room in its mailbox. Published until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    slot: SlotRef,
+    on: Pid,
+}
+
+impl Edge {
+    /// From the caller, whose slot this is.
+    #[inline]
+    pub(crate) fn to(slot: SlotRef, on: Pid) -> Self {
+        let edge = Self { slot, on };
+        edge.renew();
+        edge
+    }
+
+    /// Publishes it again, before another park: who told of room has taken it away.
+    #[inline]
+    pub(crate) fn renew(&self) {
+        // Ordering: SeqCst; see above.
+        self.slot.waits_on.store(self.on.to_bits(), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        end(self.slot);
+    }
+}
+
+/// Takes away the edge of one who waits for room and is about to be told of it: it is not in force any more.
+pub(crate) fn settle(waiter: Pid, on: Pid) {
+    // Ordering: Relaxed. If the waiter has left meanwhile and waits again, a cycle may be missed, and left to the timeouts.
+    slot::slot_of(waiter)
+        .waits_on
+        .compare_exchange(on.to_bits(), 0, Ordering::Relaxed, Ordering::Relaxed)
+        .ok();
 }
 
 /// Publishes that the caller, whose slot this is, waits for a reply of an actor; after its reply word is open.
@@ -115,7 +148,7 @@ pub(crate) fn waits_on(slot: SlotRef) -> Option<Pid> {
 }
 
 /// An edge in force: whose, to whom, and, of a call, which.
-type Edge = (Pid, Pid, Option<u64>);
+type Found = (Pid, Pid, Option<u64>);
 
 /// The actors of the cycle that would be closed if `me`, whose edge is published, waited for `on`. The first one is `me`.
 #[inline]
@@ -136,7 +169,7 @@ fn cycle_from(me: SlotRef, on: Pid) -> Option<Box<[Pid]>> {
 }
 
 /// The edges from `on` to `me`, if they lead there.
-fn chain(me: Pid, on: Pid) -> Option<Vec<Edge>> {
+fn chain(me: Pid, on: Pid) -> Option<Vec<Found>> {
     let mut edges = Vec::new();
     let mut at = on;
     while edges.len() < MOST_HOPS {
@@ -151,7 +184,7 @@ fn chain(me: Pid, on: Pid) -> Option<Vec<Edge>> {
 }
 
 #[inline]
-fn edge_of(pid: Pid) -> Option<Edge> {
+fn edge_of(pid: Pid) -> Option<Found> {
     let slot = slot::slot_of(pid);
     // Ordering: SeqCst; see above.
     let bits = slot.waits_on.load(Ordering::SeqCst);

@@ -136,7 +136,11 @@ impl Actor {
         let fields = message.parameters.iter().filter_map(Parameter::name).map(ToTokens::to_token_stream);
         let slot = message.slot().map(|_| quote!(__reply: #reply));
         let fields = fields.chain(slot);
-        let arguments = message.parameters.iter().map(|parameter| parameter.name().unwrap_or(ctx));
+        let arguments = message.parameters.iter().map(|parameter| match parameter {
+            Parameter::Argument { name, .. } => name.to_token_stream(),
+            Parameter::Reply { name, .. } => quote!(#smarm::__private::received(#name)),
+            Parameter::Ctx => ctx.to_token_stream(),
+        });
         let actor = quote!(self);
         // An error that cannot be reported, since it is not `Debug`, is rustc's to refuse: on the return type.
         let place = match message.kind {

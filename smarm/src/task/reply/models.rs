@@ -50,9 +50,9 @@ impl Caller {
         self.place.with_mut(|place| unsafe { *place = 99 });
     }
 
-    fn wait(&self) -> Answer {
+    fn wait(&self, call: CallId) -> Answer {
         loop {
-            match self.reply.look() {
+            match self.reply.look(call) {
                 Answer::None => thread::yield_now(),
                 answer => return answer,
             }
@@ -66,7 +66,7 @@ fn loom_a_reply_is_read_as_it_was_written() {
         let caller = Caller::new();
         let call = caller.call();
         let answers = caller.answer(call, 7);
-        assert_eq!(caller.wait(), Answer::Written);
+        assert_eq!(caller.wait(call), Answer::Written);
         assert_eq!(caller.read(), 7);
         assert!(answers.join().unwrap());
     });
@@ -96,7 +96,7 @@ fn loom_a_late_reply_does_not_reach_the_next_call() {
         let left = caller.reply.leave(first);
         let second = caller.call();
         let answers = caller.answer(second, 2);
-        assert_eq!(caller.wait(), Answer::Written);
+        assert_eq!(caller.wait(second), Answer::Written);
         assert_eq!(caller.read(), 2);
         assert_eq!(late.join().unwrap(), left == Answer::Written);
         assert!(answers.join().unwrap());
@@ -110,7 +110,7 @@ fn loom_of_an_answer_and_an_abandonment_one_counts() {
         let call = caller.call();
         let answers = caller.answer(call, 7);
         let abandoned = caller.reply.abandon(call, Silence::Undelivered);
-        let answer = caller.wait();
+        let answer = caller.wait(call);
         assert_eq!(answer == Answer::Silence(Silence::Undelivered), abandoned);
         assert_ne!(answers.join().unwrap(), abandoned);
     });
