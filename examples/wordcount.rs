@@ -129,9 +129,10 @@ fn count_with_pool(paths: Vec<PathBuf>, console: &ConsoleHandle) -> Result<Table
     let size = available_parallelism().map_or(1, usize::from);
     let tables = smarm::scope(|s| {
         let feeder = |number| {
-            // An actor stays for life on the worker that starts it. Left to themselves all feeders could start, and stay,
-            // on this worker: `spread` deals them out over the others.
-            let builder = Builder::new().name(format!("feeder {number}")).spread();
+            // An actor stays for life on the worker that starts it, and a counter begins where its feeder is. Left to themselves
+            // all of them could stay on this worker: `spread` deals all but the first out over the others.
+            let builder = Builder::new().name(format!("feeder {number}"));
+            let builder = if number == 0 { builder } else { builder.spread() };
             s.spawn_with(builder, || feed(Counter::default().start(), &walker, console))
         };
         let feeders = (0..size).map(feeder).collect::<io::Result<Vec<_>>>()?;
