@@ -6,7 +6,7 @@ use smarm::channel::{Receiver, Sender};
 use smarm::{CallError, ExitReason, ReplyTo, channel, kill, sleep, spawn, yield_now};
 use smarm_tests::{Rng, Tally, Token, actors, in_child, on, plain, runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -692,13 +692,15 @@ fn calls_from_plain_threads_get_replies_and_ends() {
             let tally = tally.clone();
             thread::spawn(move || {
                 let desk = given.recv().expect("the root gives one");
+                let all = Arc::new(Barrier::new(4));
                 let threads: Vec<_> = (0..4)
                     .map(|n| {
-                        let (desk, tally) = (desk.clone(), tally.clone());
+                        let (desk, tally, all) = (desk.clone(), tally.clone(), Arc::clone(&all));
                         thread::spawn(move || {
                             for m in 0..100 {
                                 assert_eq!(desk.echo(tally.token(m)).expect("it lives").value(), m);
                             }
+                            all.wait();
                             if n == 0 {
                                 desk.panics().is_err_and(|error| error.is_down())
                             } else {

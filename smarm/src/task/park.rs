@@ -189,14 +189,6 @@ pub(crate) fn activate(slot: SlotRef, pid: Pid, soon: bool) {
     }
 }
 
-/// Asks a server to end when it has no mail. From any thread; never parks.
-pub(crate) fn end(pid: Pid) {
-    let slot = slot::slot_of(pid);
-    if slot.state.end(pid.generation()) == Unpark::Activate {
-        Host::activate(slot, false);
-    }
-}
-
 /// Asks a server to end if it is idle. False if it is not.
 pub(crate) fn end_idle(pid: Pid) -> bool {
     let slot = slot::slot_of(pid);
