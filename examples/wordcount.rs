@@ -1,4 +1,4 @@
-//! Counts the words of text files with a pool of actors over bounded channels.
+//! Counts the words of text files with a pool of servers.
 //!
 //! ```text
 //! cargo run --release --example wordcount -- [--top N | --all] [PATH..]
@@ -7,21 +7,20 @@
 //! # How the work flows
 //!
 //! ```text
-//!             "counter 2 is idle"
-//!         ┌────────────────────────┐
-//!         ▼                        │
-//!      walker ─── one path ───▶ counter 0, 1, 2 ..  ─── its table, by `join` ───▶ root
-//!         │                        │                                               ▲
-//!         └────────────────────────┴─── reports: what was counted, what skipped ───┘
+//!                 "a file, please"               "count this"
+//!        walker ◀───────────────── feeder 0, 1 .. ────────────▶ counter 0, 1 ..
+//!               ─── a path ──────▶        │      ◀── a report ─
+//!                                         ▼
+//!                                      console: progress, complaints, totals
 //! ```
 //!
-//! The walker lists folders and hands a file only to a counter that has said it is idle, so that one huge file delays
-//! nobody else and the walker is never more than one file per counter ahead. A receiver has one owner; that is why
-//! each counter has a channel of its own instead of all sharing one queue. No channel can grow without limit, and none
-//! can deadlock: an idle counter always has room for one path, and the root does nothing but take reports until every
-//! sender of reports is gone.
+//! Walker, counters and console are servers: state, and methods that are messages. None of them knows another. What
+//! wires them is a feeder for each counter, a thread actor of four lines: it asks the walker for a file, has its counter
+//! count it, and passes the report on. So a counter that meets a huge file delays nobody else, the walker is never ahead
+//! of the counters, and an actor that fails is told to its feeder, which fails with the same reason.
 //!
-//! A counter keeps a table of its own and returns it as the value of `join`: no lock is held anywhere.
+//! Between two files a counter has no stack, and any worker that has nothing else to do takes it. It keeps a table of its
+//! own, and gives it away with its last message: no lock is held anywhere.
 //!
 //! # What is a word
 //!
@@ -59,8 +58,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use smarm::channel::{self, Receiver, Sender};
-use smarm::{Builder, JoinHandle};
+use smarm::{Builder, CallError};
 
 const USAGE: &str = "usage: wordcount [--top N | --all] [--] [PATH..]
 
@@ -72,13 +70,6 @@ const USAGE: &str = "usage: wordcount [--top N | --all] [--] [PATH..]
 /// Words printed when the command line does not say how many.
 const TOP_WORDS: usize = 20;
 
-/// Reports that may wait for the root: enough that a counter does not wait for a slow terminal line by line, and few
-/// enough that they cost nothing.
-const REPORTS_MAX: usize = 256;
-
-/// A counter gives way after this many words, about a millisecond's worth, for the actors that share its thread.
-const WORDS_PER_TURN: u64 = 20_000;
-
 /// Read before the rest of a file: nearly every binary file has its first NUL byte in here.
 const FIRST_BLOCK_BYTES: u64 = 64 * 1024;
 
@@ -88,7 +79,8 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 /// How often each word was seen.
 type Table = HashMap<String, u64>;
 
-/// What walker and counters tell the root about one path.
+/// What became of one path.
+#[derive(PartialEq, Eq, Debug)]
 enum Report {
     Counted { bytes: u64, words: u64 },
     Skipped { path: PathBuf, why: String },
@@ -114,10 +106,9 @@ fn main() -> ExitCode {
 
 fn count(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let started = Instant::now();
-    let (reports, inbox) = channel::bounded(REPORTS_MAX);
-    let pool = Pool::start(options.paths.clone(), reports)?;
-    let totals = watch(&inbox);
-    let table = pool.finish()?;
+    let console = Console::new().start();
+    let table = count_with_pool(options.paths.clone(), &console)?;
+    let totals = console.finish()?;
     if totals.files == 0 {
         return Err("no text file could be read".into());
     }
@@ -130,73 +121,88 @@ fn count(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-// ---- the actors --------------------------------------------------------------------------------------------------
+// ---- the pool ----------------------------------------------------------------------------------------------------
 
-/// One walker and its counters.
-struct Pool {
-    walker: JoinHandle<()>,
-    counters: Vec<JoinHandle<Table>>,
-}
-
-impl Pool {
-    fn start(paths: Vec<PathBuf>, reports: Sender<Report>) -> io::Result<Self> {
-        // Counting needs a processor each, and reading blocks the thread: more counters than that would only wait.
-        let size = available_parallelism()?.get();
-        let (idle_sender, idle) = channel::bounded(size);
-        let mut jobs = Vec::with_capacity(size);
-        let mut counters = Vec::with_capacity(size);
-        for number in 0..size {
-            let (job_sender, inbox) = channel::bounded(1);
-            let counter =
-                Counter { number, idle: idle_sender.clone(), jobs: inbox, reports: reports.clone() };
-            jobs.push(job_sender);
-            // An actor stays for life on the worker that starts it. Counters wait until the walker has work, so left to
-            // themselves they could all start, and stay, on this worker: `spread` deals all but the first out over the others.
-            let builder = Builder::new().name(format!("counter {number}"));
+/// Has as many counters as there are processors count all files below `paths`.
+fn count_with_pool(paths: Vec<PathBuf>, console: &ConsoleHandle) -> Result<Table, Box<dyn Error>> {
+    let walker = Walker::new(paths).start();
+    let size = available_parallelism().map_or(1, usize::from);
+    let tables = smarm::scope(|s| {
+        let feeder = |number| {
+            // An actor stays for life on the worker that starts it, and a counter begins where its feeder is. Left to themselves
+            // all of them could stay on this worker: `spread` deals all but the first out over the others.
+            let builder = Builder::new().name(format!("feeder {number}"));
             let builder = if number == 0 { builder } else { builder.spread() };
-            counters.push(builder.spawn(move || counter.run())?);
-        }
-        let walker = Walker { folders: Vec::new(), idle, jobs, reports };
-        let walker = Builder::new().name("walker").spawn(move || walker.run(paths))?;
-        Ok(Pool { walker, counters })
-    }
-
-    /// Waits for all of them, and adds their tables up.
-    fn finish(self) -> Result<Table, Box<dyn Error>> {
+            s.spawn_with(builder, || feed(Counter::default().start(), &walker, console))
+        };
+        let feeders = (0..size).map(feeder).collect::<io::Result<Vec<_>>>()?;
+        Ok::<_, io::Error>(feeders.into_iter().map(|feeder| feeder.join()).collect::<Vec<_>>())
+    })?;
+    let mut sum = Table::new();
+    for table in tables {
         // A result without the share of an actor that failed would be wrong without saying so: better none at all.
-        self.walker.join().map_err(|reason| format!("the walker failed: {reason}"))?;
-        let mut sum = Table::new();
-        for counter in self.counters {
-            let table = counter.join().map_err(|reason| format!("a counter failed: {reason}"))?;
-            for (word, count) in table {
-                *sum.entry(word).or_default() += count;
-            }
+        for (word, count) in table?? {
+            *sum.entry(word).or_default() += count;
         }
-        Ok(sum)
     }
+    Ok(sum)
 }
 
-/// Finds files and hands each to a counter that is idle.
+/// Feeds a counter until there is nothing left to count.
+fn feed(counter: CounterHandle, walker: &WalkerHandle, console: &ConsoleHandle) -> Result<Table, CallError> {
+    while let Some(found) = walker.next()? {
+        console.note(match found {
+            Found::File(path) => counter.count(path)?,
+            Found::Other(skipped) => skipped,
+        });
+    }
+    counter.finish()
+}
+
+// ---- the walker --------------------------------------------------------------------------------------------------
+
+/// What the walker comes across.
+#[derive(PartialEq, Eq, Debug)]
+enum Found {
+    File(PathBuf),
+    /// Why something is no file to be counted.
+    Other(Report),
+}
+
+/// Finds files.
 struct Walker {
-    /// Folders found and not yet listed.
+    /// Given, and not yet looked at.
+    paths: std::vec::IntoIter<PathBuf>,
+    /// Found, and not yet listed.
     folders: Vec<PathBuf>,
-    /// The numbers of the counters that wait for a path.
-    idle: Receiver<usize>,
-    /// One channel per counter, by number. Dropping them tells the counters that there is nothing left to do.
-    jobs: Vec<Sender<PathBuf>>,
-    reports: Sender<Report>,
+    /// Found, and not yet handed out.
+    found: Vec<Found>,
 }
 
+// A folder on a slow disk may take any time to list, so calls wait for ever.
+#[smarm::actor(timeout = none)]
 impl Walker {
-    fn run(mut self, paths: Vec<PathBuf>) {
-        for path in paths {
-            // `metadata` follows a link: the user has named it and means what it points to.
-            let kind = fs::metadata(&path).map(|metadata| metadata.file_type());
-            self.visit(path, kind);
-            while let Some(folder) = self.folders.pop() {
-                self.list(&folder);
+    pub fn new(paths: Vec<PathBuf>) -> Self {
+        Self { paths: paths.into_iter(), folders: Vec::new(), found: Vec::new() }
+    }
+
+    /// The next file, or why something is none; nothing when all was handed out.
+    pub fn next(&mut self) -> Option<Found> {
+        while self.found.is_empty() {
+            match self.folders.pop() {
+                Some(folder) => self.list(&folder),
+                None => self.visit_given()?,
             }
         }
+        self.found.pop()
+    }
+
+    fn visit_given(&mut self) -> Option<()> {
+        let path = self.paths.next()?;
+        // `metadata` follows a link: the user has named it and means what it points to.
+        let kind = fs::metadata(&path).map(|metadata| metadata.file_type());
+        self.visit(path, kind);
+        Some(())
     }
 
     fn list(&mut self, folder: &Path) {
@@ -217,7 +223,7 @@ impl Walker {
     fn visit(&mut self, path: PathBuf, kind: io::Result<FileType>) {
         match kind {
             Ok(kind) if kind.is_dir() => self.folders.push(path),
-            Ok(kind) if kind.is_file() => self.hand_out(path),
+            Ok(kind) if kind.is_file() => self.found.push(Found::File(path)),
             Ok(kind) if kind.is_symlink() => {}
             // Opening a pipe or a device could wait for ever.
             Ok(_) => self.skip(path, "neither a file nor a folder".to_owned()),
@@ -225,17 +231,8 @@ impl Walker {
         }
     }
 
-    fn hand_out(&self, path: PathBuf) {
-        // Only a counter that has failed does not answer or does not listen, and then `Pool::finish` fails with its
-        // reason. The path is not counted, but neither is anything else.
-        if let Ok(number) = self.idle.recv() {
-            self.jobs[number].send(path).ok();
-        }
-    }
-
-    fn skip(&self, path: PathBuf, why: String) {
-        // The root listens as long as there is anybody to report; if it is gone, so is the program.
-        self.reports.send(Report::Skipped { path, why }).ok();
+    fn skip(&mut self, path: PathBuf, why: String) {
+        self.found.push(Found::Other(Report::Skipped { path, why }));
     }
 }
 
@@ -245,34 +242,42 @@ fn is_left_out(entry: &DirEntry) -> bool {
     (name == ".git" || name == "target") && entry.file_type().is_ok_and(|kind| kind.is_dir())
 }
 
+// ---- a counter ---------------------------------------------------------------------------------------------------
+
 /// Counts the words of the files it is given, one after the other.
+#[derive(Default)]
 struct Counter {
-    /// Its place among the counters: how the walker knows it.
-    number: usize,
-    idle: Sender<usize>,
-    jobs: Receiver<PathBuf>,
-    reports: Sender<Report>,
+    table: Table,
 }
 
+#[smarm::actor(timeout = none)]
 impl Counter {
-    /// Asks for files until there are none left, and returns what it has counted.
-    fn run(self) -> Table {
-        let mut table = Table::new();
-        while self.idle.send(self.number).is_ok()
-            && let Ok(path) = self.jobs.recv()
-        {
-            let report = count_file(path, &mut table);
-            // As in `Walker::skip`: the root is there for as long as we are.
-            self.reports.send(report).ok();
+    /// Counts one file.
+    pub fn count(&mut self, path: PathBuf) -> Report {
+        match read_text(&path) {
+            Ok(text) => Report::Counted { bytes: text.len() as u64, words: self.count_words(&text) },
+            Err(why) => Report::Skipped { path, why },
         }
-        table
     }
-}
 
-fn count_file(path: PathBuf, table: &mut Table) -> Report {
-    match read_text(&path) {
-        Ok(text) => Report::Counted { bytes: text.len() as u64, words: count_words(&text, table) },
-        Err(why) => Report::Skipped { path, why },
+    /// All that was counted: the last message.
+    pub fn finish(self) -> Table {
+        self.table
+    }
+
+    /// Counts the words of `text`, which is in lower case; returns how many they are.
+    fn count_words(&mut self, text: &str) -> u64 {
+        let mut words = 0;
+        // `#[smarm::actor]` puts a check into this loop: a long text lets the actors that share its thread run.
+        for word in text.split(|letter: char| !letter.is_ascii_lowercase()).filter(|word| !word.is_empty()) {
+            // Not `entry`: it wants an owned word, and most words are there already.
+            match self.table.get_mut(word) {
+                Some(count) => *count += 1,
+                None => drop(self.table.insert(word.to_owned(), 1)),
+            }
+            words += 1;
+        }
+        words
     }
 }
 
@@ -301,28 +306,10 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Adds the words of `text`, which is in lower case, to `table`; returns how many they are.
-fn count_words(text: &str, table: &mut Table) -> u64 {
-    let mut words = 0;
-    for word in text.split(|letter: char| !letter.is_ascii_lowercase()).filter(|word| !word.is_empty()) {
-        // Not `entry`: it wants an owned word, and most words are there already.
-        match table.get_mut(word) {
-            Some(count) => *count += 1,
-            None => {
-                table.insert(word.to_owned(), 1);
-            }
-        }
-        words += 1;
-        if words % WORDS_PER_TURN == 0 {
-            smarm::yield_now();
-        }
-    }
-    words
-}
+// ---- the console: progress, complaints, totals -------------------------------------------------------------------------
 
-// ---- the root: reports, progress, result -------------------------------------------------------------------------
-
-#[derive(Default)]
+/// The sum of all reports.
+#[derive(Clone, Copy, Default)]
 struct Totals {
     files: u64,
     skipped: u64,
@@ -347,48 +334,46 @@ impl Totals {
     }
 }
 
-/// Takes reports until walker and counters are gone. Only the root writes to the terminal: a progress line and a
-/// complaint can never end up in each other's middle.
-fn watch(inbox: &Receiver<Report>) -> Totals {
-    let mut totals = Totals::default();
-    let mut console = Console::new();
-    for report in inbox.iter() {
-        match report {
-            Report::Counted { bytes, words } => {
-                totals.files += 1;
-                totals.bytes += bytes;
-                totals.words += words;
-            }
-            Report::Skipped { path, why } => {
-                totals.skipped += 1;
-                console.complain(&path, &why);
-            }
-        }
-        console.show_progress(&totals);
-    }
-    console.clear();
-    totals
-}
-
-/// Standard error, with a progress line at its end if it is a terminal.
+/// Standard error, with a progress line at its end if it is a terminal. Only this actor writes there while files are
+/// counted: a progress line and a complaint can never end up in each other's middle.
 struct Console {
     is_terminal: bool,
     drawn: Option<Instant>,
+    totals: Totals,
 }
 
+// Whoever reports faster than the terminal can show waits, as it should.
+#[smarm::actor(mailbox = bounded(256), timeout = none)]
 impl Console {
-    fn new() -> Self {
-        Console { is_terminal: io::stderr().is_terminal(), drawn: None }
+    pub fn new() -> Self {
+        Self { is_terminal: io::stderr().is_terminal(), drawn: None, totals: Totals::default() }
     }
 
-    fn complain(&mut self, path: &Path, why: &str) {
+    pub fn note(&mut self, report: Report) {
+        match report {
+            Report::Counted { bytes, words } => {
+                self.totals.files += 1;
+                self.totals.bytes += bytes;
+                self.totals.words += words;
+            }
+            Report::Skipped { path, why } => {
+                self.totals.skipped += 1;
+                self.clear();
+                self.write(&format!("wordcount: {}: {why}\n", path.display()));
+            }
+        }
+        self.show_progress();
+    }
+
+    /// Takes the progress line away, and gives the totals: the last message.
+    pub fn finish(mut self) -> Totals {
         self.clear();
-        self.write(&format!("wordcount: {}: {why}\n", path.display()));
+        self.totals
     }
 
-    fn show_progress(&mut self, totals: &Totals) {
+    fn show_progress(&mut self) {
         if self.is_terminal && self.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_INTERVAL) {
-            let Totals { files, bytes, words, .. } = totals;
+            let Totals { files, bytes, words, .. } = self.totals;
             self.write(&format!("\r\x1b[K{files} files, {} MB, {words} words", bytes / 1_000_000));
             self.drawn = Some(Instant::now());
         }
@@ -405,6 +390,8 @@ impl Console {
         io::stderr().write_all(text.as_bytes()).ok();
     }
 }
+
+// ---- the result --------------------------------------------------------------------------------------------------
 
 fn print_result(options: &Options, table: Table, summary: &str) -> io::Result<()> {
     let mut words: Vec<_> = table.into_iter().collect();
@@ -471,4 +458,47 @@ fn this_repository() -> PathBuf {
     let chosen = if repository.is_dir() { repository } else { Path::new(".") };
     eprintln!("wordcount: no path given, counting {}", chosen.display());
     chosen.to_owned()
+}
+
+/// The methods of an actor are plain ones: they are tested without a runtime.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_file(found: &Found) -> bool {
+        matches!(found, Found::File(_))
+    }
+
+    #[test]
+    fn a_walker_finds_the_files_below_a_folder() {
+        let mut walker = Walker::new(vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")]);
+        let found: Vec<_> = std::iter::from_fn(|| walker.next()).collect();
+        assert!(found.len() >= 4 && found.iter().all(is_file), "{found:?}");
+    }
+
+    #[test]
+    fn a_walker_says_what_it_does_not_find() {
+        let mut walker = Walker::new(vec!["/nowhere".into(), file!().into()]);
+        assert!(matches!(walker.next(), Some(Found::Other(Report::Skipped { .. }))));
+        assert!(walker.next().is_some());
+        assert_eq!(walker.next(), None);
+    }
+
+    #[test]
+    fn a_counter_adds_up_what_it_is_given() {
+        let mut counter = Counter::default();
+        assert_eq!(counter.count_words("one two, one"), 3);
+        assert_eq!(counter.count_words("two"), 1);
+        assert_eq!(counter.finish(), Table::from([("one".to_owned(), 2), ("two".to_owned(), 2)]));
+    }
+
+    #[smarm::test]
+    fn a_pool_counts_each_file_once() {
+        let console = Console::new().start();
+        let this = Path::new(env!("CARGO_MANIFEST_DIR")).join("wordcount.rs");
+        let table = count_with_pool(vec![this.clone(), this], &console).unwrap();
+        let totals = console.finish().unwrap();
+        assert_eq!((totals.files, totals.skipped), (2, 0));
+        assert_eq!(table.values().sum::<u64>(), totals.words);
+    }
 }

@@ -62,7 +62,6 @@ mod sys;
 mod task;
 
 mod actor;
-#[cfg(not(loom))]
 pub mod channel;
 #[cfg(not(loom))]
 mod driver;
@@ -81,8 +80,9 @@ mod time;
 #[cfg(not(loom))]
 mod api {
     pub use crate::actor::{
-        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle, Recipient, ReplyTo,
-        Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve, scope, spawn, start, start_with,
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
+        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve,
+        scope, spawn, start, start_with,
     };
     pub use crate::channel::unbounded as channel;
     pub use crate::exit::{ExitReason, PanicInfo};

@@ -60,3 +60,12 @@ pub fn burn_stack(kib: usize) -> u64 {
     std::hint::black_box(&block);
     below + u64::from(block[kib % 1024])
 }
+
+/// The Rust in these pages compiles and runs.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/ACTORS.md")]
+    struct Actors;
+    #[doc = include_str!("../../docs/COMING_FROM.md")]
+    struct ComingFrom;
+}

@@ -1,5 +1,9 @@
 //! Runs the examples as their users do, and checks what they print.
 
+mod bank;
+mod chat;
+mod pipeline;
 mod quickstart;
+mod sources;
 mod support;
 mod wordcount;

@@ -5,13 +5,16 @@ use std::fs;
 use crate::support::{example, repository, run};
 
 #[test]
-fn quickstart_prints_the_sum_and_why_the_parser_died() {
+fn quickstart_prints_the_sum_and_why_the_counter_ended() {
     let run = run(&mut example("quickstart"));
     let lines: Vec<_> = run.out.lines().collect();
-    assert_eq!(lines.len(), 2, "{run:?}");
+    assert_eq!(lines.len(), 3, "{run:?}");
     assert_eq!(lines[0], "the sum is 42");
-    assert!(lines[1].starts_with("the parser died: "), "{run:?}");
-    assert!(lines[1].contains("InvalidDigit"), "the reason has the panic's message: {run:?}");
+    assert!(lines[1].starts_with("no answer: actor <"), "{run:?}");
+    assert!(lines[2].starts_with("the counter has panicked: "), "{run:?}");
+    for line in &lines[1..] {
+        assert!(line.contains("attempt to divide by zero"), "the reason has the panic's message: {run:?}");
+    }
     assert_eq!(run.code, Some(0), "{run:?}");
 }
 

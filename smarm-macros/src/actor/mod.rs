@@ -7,6 +7,8 @@
 //! Every mistake is noted and none stops the work. A refused method gets a handle method that never returns
 //! ([`expand`]), so that its uses elsewhere are no errors too.
 
+#[cfg(test)]
+mod documented;
 mod expand;
 mod hook;
 mod marks;

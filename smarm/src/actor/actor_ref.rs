@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use core::time::Duration;
 
@@ -13,12 +14,12 @@ use super::server::{Core, System};
 use crate::channel::TrySendError;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::task::current;
 use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
 use crate::task::slot::slot_of;
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
-use crate::task::current;
 
 /// A reference to a running server; what is inside each generated handle, and what [`Handle::actor`](crate::Handle::actor) gives.
 ///
@@ -26,13 +27,20 @@ use crate::task::current;
 /// unless the server wants that (`stop_on_drop`).
 pub struct ActorRef<M> {
     core: NonNull<Core<M>>,
-    timeout: Option<Duration>,
+    /// In nanoseconds.
+    timeout: Option<NonZeroU64>,
 }
 
 // SAFETY: only `#[smarm::actor]` starts servers, and its expansion asserts that each part of a message is `Send`.
 unsafe impl<M> Send for ActorRef<M> {}
 // SAFETY: as above; by reference it gives access to what is atomic or locked.
 unsafe impl<M> Sync for ActorRef<M> {}
+
+/// At least one, at most five centuries.
+fn nanoseconds(timeout: Duration) -> NonZeroU64 {
+    u64::try_from(timeout.as_nanos())
+        .map_or(NonZeroU64::MAX, |nanos| NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+}
 
 /// Why a message was not accepted.
 pub(super) enum Refused<M> {
@@ -54,7 +62,7 @@ impl<M> ActorRef<M> {
     ///
     /// The caller has counted a handle, which becomes this one's.
     pub(super) unsafe fn from_raw(core: NonNull<Core<M>>, timeout: Option<Duration>) -> Self {
-        Self { core, timeout }
+        Self { core, timeout: timeout.map(nanoseconds) }
     }
 
     #[inline]
@@ -64,7 +72,7 @@ impl<M> ActorRef<M> {
     }
 
     pub(super) fn call_timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.timeout.map(|nanoseconds| Duration::from_nanos(nanoseconds.get()))
     }
 
     /// The name of the server. Never parks.
@@ -77,7 +85,7 @@ impl<M> ActorRef<M> {
     #[must_use]
     pub fn with_timeout(&self, timeout: Option<Duration>) -> Self {
         let mut other = self.clone();
-        other.timeout = timeout;
+        other.timeout = timeout.map(nanoseconds);
         other
     }
 
@@ -102,7 +110,7 @@ impl<M> ActorRef<M> {
     /// The message, if there is no room or the server has ended.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.used();
-        match self.core().mailbox.push(message, self.core().bound, self.core().overflow) {
+        match self.core().mailbox.push(message, self.core().bound(), self.core().overflow) {
             Push::Accepted(wake) => self.core().wake(wake, false),
             Push::Displaced(oldest, wake) => {
                 self.core().wake(wake, false);
@@ -167,7 +175,7 @@ impl<M> ActorRef<M> {
     pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<Option<M>, Refused<M>> {
         self.used();
         let core = self.core();
-        match core.mailbox.push(message, core.bound, core.overflow) {
+        match core.mailbox.push(message, core.bound(), core.overflow) {
             Push::Accepted(wake) => core.wake(wake, call.is_some()),
             Push::Displaced(oldest, wake) => {
                 core.wake(wake, call.is_some());
@@ -194,7 +202,7 @@ impl<M> ActorRef<M> {
         let edge = call.is_none().then(|| wait::Edge::to(slot, self.pid()));
         let mut was_told = false;
         loop {
-            message = match core.mailbox.push(message, core.bound, core.overflow) {
+            message = match core.mailbox.push(message, core.bound(), core.overflow) {
                 Push::Accepted(wake) => {
                     core.wake(wake, call.is_some());
                     return Ok(());
@@ -202,7 +210,7 @@ impl<M> ActorRef<M> {
                 Push::Closed(message) => return Err(Refused::Closed(message)),
                 Push::Full(message) | Push::Displaced(message, _) => message,
             };
-            if !core.mailbox.wait_for_room(me, core.bound, was_told) {
+            if !core.mailbox.wait_for_room(me, core.bound(), was_told) {
                 continue;
             }
             // Before each park: who told of room has taken the edge away, and somebody may have begun to wait since.

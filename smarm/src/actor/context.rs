@@ -56,7 +56,8 @@ impl<A: Actor> Ctx<A> {
 
     #[track_caller]
     fn actor(&self) -> ActorRef<A::Msg> {
-        let core = self.core.expect("a detached context has no server: start one to test what needs a handle");
+        let core =
+            self.core.expect("a detached context has no server: start one to test what needs a handle");
         // SAFETY: the server lives as long as the context.
         unsafe { core.as_ref() }.add_handle();
         // SAFETY: counted in the line above.

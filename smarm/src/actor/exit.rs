@@ -9,7 +9,7 @@ use std::sync::Once;
 use crate::exit::{ExitReason, PanicInfo, payload_message};
 use crate::task::current;
 use crate::task::park::KillSignal;
-use crate::task::slot::{Outcome, Slot, SlotRef};
+use crate::task::slot::{Job, Outcome, Slot, SlotRef};
 
 /// Runs the actor's closure; if the actor was killed before it began, drops the closure instead.
 pub(super) fn run_to_end<T>(slot: SlotRef, f: impl FnOnce() -> T) -> Result<T, ExitReason> {
@@ -90,7 +90,7 @@ fn tell(slot: SlotRef, info: &PanicHookInfo<'_>, users: Option<&Hook>) {
 fn line(slot: &Slot, info: &PanicHookInfo<'_>, place: Option<&str>) -> String {
     let mut text = String::new();
     // SAFETY: the actor is running, so its job is alive.
-    let name = unsafe { slot.job().as_ref() }.and_then(|job| job.name.as_deref());
+    let name = unsafe { slot.job().as_ref() }.and_then(Job::name);
     let message = message_of(info);
     let place = place.unwrap_or("an unknown place");
     // Writing to a String cannot fail.

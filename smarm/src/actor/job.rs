@@ -18,7 +18,6 @@ use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::exit;
@@ -28,7 +27,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::stack::StackClass;
 use crate::task::park;
-use crate::task::slot::{Job, SlotRef, Turn};
+use crate::task::slot::{Job, JobKind, SlotRef, Turn};
 use crate::task::wait::WaitObject;
 use crate::task::{self, current};
 
@@ -42,6 +41,7 @@ const DETACHED: u64 = u64::MAX - 1;
 pub(super) struct Header {
     job: Job,
     join: AtomicU64,
+    name: Option<Box<str>>,
     pub(super) wait: WaitObject,
     /// For an actor of a scope: told at the very end. Taken out by the actor, while a joiner may hold a reference to the header.
     scope: UnsafeCell<Option<Arc<ScopeData>>>,
@@ -90,15 +90,15 @@ impl<F: FnOnce() -> T, T> Prepared<F, T> {
     /// the caller waits for `scope` to be told.
     pub(super) unsafe fn borrowing(closure: F, options: Options, scope: Option<Arc<ScopeData>>) -> Self {
         let job = Job {
-            run: run::<F, T>,
+            kind: const { &JobKind { run: run::<F, T>, name } },
             pid: None,
-            name: options.name.map(|name| Cow::Owned(name.into_string())),
             spawned_at: options.spawned_at,
             stack_class: options.stack_class,
         };
         let header = Header {
             job,
             join: AtomicU64::new(NOBODY),
+            name: options.name,
             wait: WaitObject::made_by(current::runtime()),
             scope: UnsafeCell::new(scope),
             take: take::<F, T>,
@@ -157,6 +157,16 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
         scope.child_ended();
     }
     Turn::Ended
+}
+
+/// The name of a thread actor.
+///
+/// # Safety
+///
+/// `job` is the head of a block.
+unsafe fn name(job: &Job) -> Option<&str> {
+    // SAFETY: the caller's promise.
+    unsafe { &*ptr::from_ref(job).cast::<Header>() }.name.as_deref()
 }
 
 /// Tells the joiner, or cleans up in its place.

@@ -82,14 +82,14 @@ pub(super) struct Left<M, S, W> {
     pub(super) waiters: VecDeque<W>,
 }
 
-/// `M`: messages, `S`: system messages, `W`: names of waiters.
+/// `M`: messages, `S`: system messages, `W`: names of waiters, `E`: what is known of the server's end, which is nothing for most.
 #[derive(Debug)]
-pub(super) struct Mailbox<M, S, W> {
-    lanes: Mutex<Lanes<M, S, W>>,
+pub(super) struct Mailbox<M, S, W, E> {
+    lanes: Mutex<Lanes<M, S, W, E>>,
 }
 
 #[derive(Debug)]
-struct Lanes<M, S, W> {
+struct Lanes<M, S, W, E> {
     messages: Queue<M>,
     /// How many of the messages come before the stop that was asked for.
     stop_after: Option<u32>,
@@ -97,6 +97,7 @@ struct Lanes<M, S, W> {
     closed: bool,
     /// What most mailboxes do not need most of the time.
     aside: Option<Box<Aside<S, W>>>,
+    end: Option<Box<E>>,
 }
 
 /// A queue whose first message lies in place: most servers have one message at a time, and no need of the allocator.
@@ -159,14 +160,21 @@ impl<S, W> Default for Aside<S, W> {
     }
 }
 
-impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
+impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
     /// An empty mailbox; `asleep`: of a server that waits for its first message.
     pub(super) fn new(asleep: bool) -> Self {
-        let lanes = Lanes { messages: Queue::default(), stop_after: None, asleep, closed: false, aside: None };
+        let lanes = Lanes {
+            messages: Queue::default(),
+            stop_after: None,
+            asleep,
+            closed: false,
+            aside: None,
+            end: None,
+        };
         Self { lanes: Mutex::new(lanes) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lanes<M, S, W>> {
+    fn lock(&self) -> MutexGuard<'_, Lanes<M, S, W, E>> {
         // Nothing panics while it is held but an allocation failure, which leaves the lanes as they were.
         self.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -223,7 +231,11 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
             return false;
         }
         let waiters = &mut lanes.aside().waiters;
-        if first { waiters.push_front(waiter) } else { waiters.push_back(waiter) }
+        if first {
+            waiters.push_front(waiter)
+        } else {
+            waiters.push_back(waiter)
+        }
         true
     }
 
@@ -238,6 +250,16 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
     /// The next one who waits for room, to be told in place of one who leaves.
     pub(super) fn next_waiter(&self) -> Option<W> {
         self.lock().aside.as_mut().and_then(|aside| aside.waiters.pop_front())
+    }
+
+    /// Looks at what is known of the end.
+    pub(super) fn end<R>(&self, look: impl FnOnce(Option<&E>) -> R) -> R {
+        look(self.lock().end.as_deref())
+    }
+
+    /// Changes what is known of the end.
+    pub(super) fn end_mut<R>(&self, change: impl FnOnce(&mut E) -> R) -> R {
+        change(self.lock().end.get_or_insert_default())
     }
 
     /// How many messages wait.
@@ -282,7 +304,7 @@ impl<M, S, W: Copy + PartialEq> Mailbox<M, S, W> {
     }
 }
 
-impl<M, S, W> Lanes<M, S, W> {
+impl<M, S, W, E> Lanes<M, S, W, E> {
     #[inline]
     fn accept(&mut self, message: M) -> Wake {
         self.messages.push_back(message);

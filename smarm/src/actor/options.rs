@@ -109,7 +109,10 @@ impl ServerOptions {
         let class = StackClass::for_bytes(bytes).filter(|_| bytes > 0);
         Some(class.unwrap_or_else(|| {
             let most = LARGEST_STACK_BYTES >> 20;
-            panic!("a stack of {bytes} bytes is not possible for `{}`: ask for 1 byte to {most} MiB", self.name)
+            panic!(
+                "a stack of {bytes} bytes is not possible for `{}`: ask for 1 byte to {most} MiB",
+                self.name
+            )
         }))
     }
 

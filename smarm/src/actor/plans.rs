@@ -91,7 +91,9 @@ impl Plans {
 impl Drop for Plans {
     fn drop(&mut self) {
         let periods = self.periods.iter().map(|period| period.armed);
-        periods.chain(self.idle.iter().map(|idle| idle.armed)).for_each(|armed| drop(task::disarm_firing(armed)));
+        periods
+            .chain(self.idle.iter().map(|idle| idle.armed))
+            .for_each(|armed| drop(task::disarm_firing(armed)));
     }
 }
 

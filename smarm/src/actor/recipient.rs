@@ -44,7 +44,10 @@ struct Through<M, F> {
 }
 
 impl<T> Recipient<T> {
-    pub(super) fn new<M: 'static>(actor: ActorRef<M>, message: impl Fn(T) -> M + Send + Sync + 'static) -> Self
+    pub(super) fn new<M: 'static>(
+        actor: ActorRef<M>,
+        message: impl Fn(T) -> M + Send + Sync + 'static,
+    ) -> Self
     where
         T: 'static,
     {

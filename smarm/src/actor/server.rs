@@ -26,14 +26,13 @@
 //! the last reference goes; the server itself holds one until its end.
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::panic::Location;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Mutex, PoisonError};
 
 use super::actor_ref::ActorRef;
 use super::context::Ctx;
@@ -44,7 +43,7 @@ use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::park;
-use crate::task::slot::{Burial, Job, SlotRef, Turn, slot_of};
+use crate::task::slot::{Burial, Job, JobKind, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
@@ -73,25 +72,27 @@ pub(super) struct Core<M> {
     /// What keeps the block: the server itself, all handles together, pending firings.
     references: AtomicU32,
     handles: AtomicU32,
-    pub(super) mailbox: Mailbox<M, System, Pid>,
-    /// Room in the mailbox.
-    pub(super) bound: usize,
+    pub(super) mailbox: Mailbox<M, System, Pid, End>,
+    /// Room in the mailbox; the largest number is no bound.
+    bound: u32,
     pub(super) overflow: Overflow,
     pub(super) stop_on_drop: bool,
     pub(super) wait: WaitObject,
-    /// Frees the block.
-    free: unsafe fn(NonNull<Core<M>>),
-    /// Why the server has ended, and who wants to know. Boxed: most servers live.
-    end: Mutex<Option<Box<End>>>,
 }
 
-#[derive(Debug, Default)]
-struct End {
-    /// Known before the mailbox closes, so that callers get it.
-    reason: Option<ExitReason>,
-    /// The last step was taken: joiners may go on.
-    is_over: bool,
-    joiners: Vec<Pid>,
+/// What servers of one type have in common.
+#[repr(C)]
+struct ServerKind<M> {
+    /// First, so that the job's kind is the server's.
+    job: JobKind,
+    free: unsafe fn(NonNull<Core<M>>),
+}
+
+struct Kind<A>(PhantomData<A>);
+
+impl<A: Actor> Kind<A> {
+    const KIND: &'static ServerKind<A::Msg> =
+        &ServerKind { job: JobKind { run: run::<A>, name: name::<A> }, free: free::<A> };
 }
 
 #[repr(C)]
@@ -111,7 +112,7 @@ pub(super) type Builder<A> = Box<dyn FnOnce() -> Result<A, ExitReason> + Send>;
 
 enum State<A> {
     /// To be built by the first activation.
-    Unbuilt(Builder<A>),
+    Unbuilt(Box<Builder<A>>),
     /// Built, and to be started by the first activation.
     Unstarted(A),
     Started(A),
@@ -140,27 +141,24 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
     let (state, runs, asleep) = match birth {
         Birth::Built(state) if options.runs_at_once() => (State::Unstarted(state), true, false),
         Birth::Built(state) => (State::Started(state), false, true),
-        Birth::Builder(builder) => (State::Unbuilt(builder), true, false),
-        Birth::Reserved(builder) => (State::Unbuilt(builder), false, false),
+        Birth::Builder(builder) => (State::Unbuilt(Box::new(builder)), true, false),
+        Birth::Reserved(builder) => (State::Unbuilt(Box::new(builder)), false, false),
     };
     let block = Box::new(Block {
         core: Core {
             job: Job {
-                run: run::<A>,
+                kind: &Kind::<A>::KIND.job,
                 pid: None,
-                name: Some(Cow::Borrowed(options.name)),
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
             },
             references: AtomicU32::new(2), // the server's own, and that of its handles
             handles: AtomicU32::new(1),
             mailbox: Mailbox::new(asleep),
-            bound: options.bound,
+            bound: u32::try_from(options.bound).unwrap_or(u32::MAX),
             overflow: options.overflow,
             stop_on_drop: options.stop_on_drop,
             wait: WaitObject::made_by(current::runtime()),
-            free: free::<A>,
-            end: Mutex::new(None),
         },
         own: UnsafeCell::new(Own { state, plans: None }),
     });
@@ -187,13 +185,29 @@ pub(super) fn activate_reserved<M>(actor: &ActorRef<M>) {
     park::activate(slot_of(actor.pid()), actor.pid(), false);
 }
 
+/// Why a server has ended, and who wants to know.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    /// Known before the mailbox closes, so that callers get it.
+    reason: Option<ExitReason>,
+    /// The last step was taken: joiners may go on.
+    is_over: bool,
+    joiners: Vec<Pid>,
+}
+
 impl<M> Core<M> {
+    /// Room in the mailbox.
+    #[inline]
+    pub(super) fn bound(&self) -> usize {
+        if self.bound == u32::MAX { usize::MAX } else { self.bound as usize }
+    }
+
     pub(super) fn pid(&self) -> Pid {
         self.job.pid.expect("a server has a name from its start")
     }
 
     pub(super) fn name(&self) -> &str {
-        self.job.name.as_deref().unwrap_or_default()
+        self.job.name().unwrap_or_default()
     }
 
     pub(super) fn add_handle(&self) {
@@ -239,8 +253,10 @@ impl<M> Core<M> {
         // Ordering: Release; publishes this one's last use of the block to who frees it.
         if core.references.fetch_sub(1, Ordering::Release) == 1 {
             core::sync::atomic::fence(Ordering::Acquire);
+            // SAFETY: the job of a core is of a server's kind, for these messages.
+            let kind = unsafe { &*ptr::from_ref(core.job.kind).cast::<ServerKind<M>>() };
             // SAFETY: that was the last one.
-            unsafe { (core.free)(this) };
+            unsafe { (kind.free)(this) };
         }
     }
 
@@ -280,51 +296,48 @@ impl<M> Core<M> {
 
     /// Why the server has ended, or is about to: it handles no message any more.
     pub(super) fn exit_reason(&self) -> Option<ExitReason> {
-        self.lock_end().as_ref().and_then(|end| end.reason.clone())
+        self.mailbox.end(|end| end.and_then(|end| end.reason.clone()))
     }
 
     /// Why the server has ended, if all steps of its end were taken.
     pub(super) fn final_reason(&self) -> Option<ExitReason> {
-        self.lock_end().as_ref().filter(|end| end.is_over).and_then(|end| end.reason.clone())
+        self.mailbox.end(|end| end.filter(|end| end.is_over).and_then(|end| end.reason.clone()))
     }
 
     /// Registers who wants to be unparked at the end; false if that has come.
     pub(super) fn await_end(&self, joiner: Pid) -> bool {
-        let mut end = self.lock_end();
-        let end = end.get_or_insert_default();
-        if !end.is_over && !end.joiners.contains(&joiner) {
-            end.joiners.push(joiner);
-        }
-        !end.is_over
+        self.mailbox.end_mut(|end| {
+            if !end.is_over && !end.joiners.contains(&joiner) {
+                end.joiners.push(joiner);
+            }
+            !end.is_over
+        })
     }
 
     pub(super) fn leave_end(&self, joiner: Pid) {
-        if let Some(end) = &mut *self.lock_end() {
-            end.joiners.retain(|other| *other != joiner);
-        }
-    }
-
-    fn lock_end(&self) -> std::sync::MutexGuard<'_, Option<Box<End>>> {
-        // Nothing panics while it is held.
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mailbox.end_mut(|end| end.joiners.retain(|other| *other != joiner));
     }
 
     fn note_end(&self, reason: ExitReason) {
-        self.lock_end().get_or_insert_default().reason = Some(reason);
+        self.mailbox.end_mut(|end| end.reason = Some(reason));
     }
 
     fn tell_joiners(&self) {
-        let joiners = self.lock_end().as_mut().map(|end| {
+        let joiners = self.mailbox.end_mut(|end| {
             end.is_over = true;
             core::mem::take(&mut end.joiners)
         });
-        joiners.into_iter().flatten().for_each(park::unpark);
+        joiners.into_iter().for_each(park::unpark);
     }
 }
 
 unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
     // SAFETY: the core is the head of a block made by `start`, and the caller is the last one.
     drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
+}
+
+fn name<A: Actor>(_: &Job) -> Option<&str> {
+    Some(A::__options().name)
 }
 
 /// Far from an overflow, and beyond what fits any memory.
@@ -426,7 +439,9 @@ impl<A: Actor> Own<A> {
             plans.note_message();
         }
         let State::Started(state) = &mut self.state else { unreachable!("a server that handles is started") };
-        let ControlFlow::Break(last) = state.__dispatch(message, ctx) else { return ControlFlow::Continue(()) };
+        let ControlFlow::Break(last) = state.__dispatch(message, ctx) else {
+            return ControlFlow::Continue(());
+        };
         let State::Started(state) = core::mem::replace(&mut self.state, State::Gone) else {
             unreachable!("looked at above")
         };
@@ -495,4 +510,3 @@ fn bury_letters<M>(left: Left<M, System, Pid>) {
         super::dead_letters::bury(message);
     }
 }
-

@@ -85,9 +85,9 @@ where
     });
     let actor = launch(Birth::Builder(builder));
     // Without the word the closure panicked, or the server was killed.
-    let built = told.recv().unwrap_or_else(|error| {
-        Err(if error.is_unwinding() { ExitReason::Unwinding } else { actor.join() })
-    });
+    let built = told
+        .recv()
+        .unwrap_or_else(|error| Err(if error.is_unwinding() { ExitReason::Unwinding } else { actor.join() }));
     built.map(|()| A::__handle(actor)).map_err(|reason| StartError { reason })
 }
 

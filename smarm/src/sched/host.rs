@@ -12,9 +12,9 @@ use super::worker::{self, Worker};
 use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
-use crate::task::current;
-use crate::task::{Firing, Runtime, Schedule};
+use crate::task::current::{self, Here};
 use crate::task::slot::{self, Job, Outcome, SlotRef};
+use crate::task::{Firing, Runtime, Schedule};
 
 /// A pending firing, and whose it is.
 #[derive(Clone, Copy)]
@@ -104,8 +104,8 @@ impl Schedule for Host {
     }
 
     #[inline]
-    fn wake(slot: SlotRef) {
-        worker::home_of(slot).wake(slot);
+    fn wake(here: Option<&'static Here>, slot: SlotRef) {
+        worker::home_of(slot).wake(here, slot);
     }
 
     #[inline]
@@ -187,7 +187,11 @@ fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared:
     unsafe { (*job).pid = Some(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
     slot.make_server(shared.next_sequence());
-    if runs { slot.state.occupy_queued() } else { slot.state.occupy_idle() };
+    if runs {
+        slot.state.occupy_queued()
+    } else {
+        slot.state.occupy_idle()
+    };
     pid
 }
 

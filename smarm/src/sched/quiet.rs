@@ -27,7 +27,7 @@ use super::shared::Shared;
 use crate::pid::Pid;
 use crate::sys::clock;
 use crate::task::park;
-use crate::task::slot::{self, Slot, SlotRef};
+use crate::task::slot::{self, Job, Slot, SlotRef};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 
@@ -68,7 +68,10 @@ pub(super) fn fall_idle(shared: &Shared) -> Nap {
     }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let suspicious = live > shared.servers_at_rest() && sleepers == shared.workers().len() && news && pending_timers(shared) == 0;
+    let suspicious = live > shared.servers_at_rest()
+        && sleepers == shared.workers().len()
+        && news
+        && pending_timers(shared) == 0;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
     Nap { check_at_ns, activity }
 }
@@ -242,7 +245,7 @@ pub(crate) fn describe(slot: &Slot, to: &mut dyn std::fmt::Write) {
     // SAFETY: the actor is alive, by the caller's words, and so is its job.
     let job = unsafe { slot.job().as_ref() };
     // A full buffer cuts the text: there is nobody to tell.
-    let _ = match job.and_then(|job| job.name.as_deref()) {
+    let _ = match job.and_then(Job::name) {
         Some(name) => write!(to, "actor '{name}' {}", slot.pid()),
         None => write!(to, "actor {}", slot.pid()),
     };

@@ -78,7 +78,15 @@ impl Counters {
     /// Back to zero, when no thread uses them.
     pub(crate) fn reset(&self) {
         let all = [&self.spawned, &self.normal, &self.panicked, &self.killed];
-        let more = [&self.error, &self.buried, &self.rests, &self.activations, &self.steals, &self.parks, &self.wakes];
+        let more = [
+            &self.error,
+            &self.buried,
+            &self.rests,
+            &self.activations,
+            &self.steals,
+            &self.parks,
+            &self.wakes,
+        ];
         all.into_iter().chain(more).for_each(Counter::reset);
     }
 

@@ -8,7 +8,6 @@ use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::reply::{CallId, ReplyWord, Silence};
@@ -65,15 +64,30 @@ pub(crate) enum Turn {
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// Runs the actor on its stack: a thread actor to its end, with exit steps and everything; a server for some messages. Never unwinds;
-    /// the job may be gone afterwards.
-    pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Turn,
+    pub(crate) kind: &'static JobKind,
     /// Filled in by the host before anybody can see the job.
     pub(crate) pid: Option<Pid>,
-    pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// Which stack; `None` for the runtime's own default.
     pub(crate) stack_class: Option<StackClass>,
+}
+
+/// What jobs of one type have in common.
+#[derive(Debug)]
+pub(crate) struct JobKind {
+    /// Runs the actor on its stack: a thread actor to its end, with exit steps and everything; a server for some messages. Never unwinds;
+    /// the job may be gone afterwards.
+    pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Turn,
+    /// What the actor is called.
+    pub(crate) name: unsafe fn(&Job) -> Option<&str>,
+}
+
+impl Job {
+    /// What the actor is called.
+    pub(crate) fn name(&self) -> Option<&str> {
+        // SAFETY: the job is the head of a block of its kind.
+        unsafe { (self.kind.name)(self) }
+    }
 }
 
 /// One actor, or one waiting plain thread. Two cache lines: the first has all that a park, a wake and a call touch.

@@ -264,7 +264,8 @@ impl StateWord {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running server rests");
-            let (state, rest) = if word & (MAIL | KILL | END) == 0 { (IDLE, Rest::Idle) } else { (QUEUED, Rest::Queued) };
+            let (state, rest) =
+                if word & (MAIL | KILL | END) == 0 { (IDLE, Rest::Idle) } else { (QUEUED, Rest::Queued) };
             // Ordering: AcqRel. Release publishes the server's state to who activates it next; Acquire keeps the chain.
             match self.0.compare_exchange_weak(
                 word,

@@ -123,7 +123,10 @@ impl Drop for Edge {
 /// Takes away the edge of one who waits for room and is about to be told of it: it is not in force any more.
 pub(crate) fn settle(waiter: Pid, on: Pid) {
     // Ordering: Relaxed. If the waiter has left meanwhile and waits again, a cycle may be missed, and left to the timeouts.
-    slot::slot_of(waiter).waits_on.compare_exchange(on.to_bits(), 0, Ordering::Relaxed, Ordering::Relaxed).ok();
+    slot::slot_of(waiter)
+        .waits_on
+        .compare_exchange(on.to_bits(), 0, Ordering::Relaxed, Ordering::Relaxed)
+        .ok();
 }
 
 /// Publishes that the caller, whose slot this is, waits for a reply of an actor; after its reply word is open.

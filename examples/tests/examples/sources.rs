@@ -1,0 +1,14 @@
+//! The examples once more, as modules: so the tests in their own files run, which need no program to be started.
+
+#![allow(dead_code, reason = "nobody calls their `main` here, nor what only `main` calls")]
+
+#[path = "../../bank.rs"]
+mod bank;
+#[path = "../../chat.rs"]
+mod chat;
+#[path = "../../pipeline.rs"]
+mod pipeline;
+#[path = "../../quickstart.rs"]
+mod quickstart;
+#[path = "../../wordcount.rs"]
+mod wordcount;

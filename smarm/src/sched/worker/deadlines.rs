@@ -1,0 +1,105 @@
+//! What the worker does at some time: unpark who sleeps, fire timers, tell callers that their time is over.
+
+use std::sync::atomic::Ordering;
+
+use super::Worker;
+use crate::driver::timer::TimerKey;
+use crate::sched::timers::{Due, FiringKey};
+use crate::sys::{arch, clock};
+use crate::task::park;
+use crate::task::slot::SlotRef;
+use crate::task::{Firing, Runtime};
+
+/// A reading of the clock is good for so many cycles, some hundred microseconds.
+const FRESH_CYCLES: u64 = 1_000_000;
+
+/// Calls that wait at least this long may give up some hundred microseconds early.
+const COARSE_TIMEOUT_NS: u64 = 1_000_000_000;
+
+impl Worker {
+    pub(super) fn fire_timers(&self, now_ns: u64) {
+        while let Some(due) = self.timers.pop_due(now_ns) {
+            match due {
+                Due::Unpark(pid) => park::unpark(pid),
+                Due::Fire(firing) => self.fire(firing),
+            }
+        }
+        self.next_timer_ns.set(self.timers.next_deadline());
+    }
+
+    pub(super) fn fire_replies(&self, now_ns: u64) {
+        // SAFETY: the owner's thread; an unpark does not come here.
+        while let Some(caller) = unsafe { self.replies.with(|replies| replies.pop_due(now_ns)) } {
+            park::unpark(caller);
+        }
+    }
+
+    /// When the caller, an actor of this worker, gives up waiting for a reply; `None` if it needs a timer for that.
+    #[inline]
+    pub(in crate::sched) fn note_call(&self, slot: SlotRef, call: u64, timeout_ns: u64) -> Option<u64> {
+        if timeout_ns < COARSE_TIMEOUT_NS {
+            return None;
+        }
+        let deadline_ns = self.about_now().saturating_add(timeout_ns);
+        // SAFETY: the owner's thread; nothing in there comes here again.
+        unsafe { self.replies.with(|replies| replies.note(deadline_ns, slot, call)) }.then_some(deadline_ns)
+    }
+
+    /// The time, at most some hundred microseconds ago: reading the cycle counter costs less than half as much as the clock.
+    #[inline]
+    pub(super) fn about_now(&self) -> u64 {
+        let cycles = arch::cycles();
+        if cycles.wrapping_sub(self.time_cycles.get()) > FRESH_CYCLES {
+            self.time_cycles.set(cycles);
+            self.time_ns.set(clock::now_ns());
+        }
+        self.time_ns.get()
+    }
+
+    pub(in crate::sched) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
+        self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
+        self.timers.insert(deadline_ns, slot.pid())
+    }
+
+    pub(in crate::sched) fn disarm(&self, timer: TimerKey) -> bool {
+        self.timers.remove(timer)
+    }
+
+    /// Files a firing. The caller is an actor of this worker.
+    pub(in crate::sched) fn arm_firing(&self, deadline_ns: u64, firing: Firing) -> FiringKey {
+        if firing.holds_up_the_end() {
+            // Ordering: Relaxed. Read when all workers sleep.
+            self.shared().deliveries.fetch_add(1, Ordering::Relaxed);
+        }
+        self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
+        self.timers.insert_firing(deadline_ns, firing)
+    }
+
+    /// Takes it back; from any thread. `None` if it has fired.
+    pub(in crate::sched) fn disarm_firing(&self, firing: FiringKey) -> Option<Firing> {
+        self.timers.remove_firing(firing, |firing| self.note_delivery(firing.holds_up_the_end()))
+    }
+
+    pub(super) fn fire(&self, firing: Firing) {
+        let held_up = firing.holds_up_the_end();
+        firing.fire(Runtime(self.shared.get().cast()));
+        self.note_delivery(held_up);
+    }
+
+    /// Whether something is underway that somebody lives to receive.
+    pub(in crate::sched) fn holds_up_the_end(&self) -> bool {
+        self.timers.hold_up_the_end()
+    }
+
+    pub(super) fn note_delivery(&self, held_up: bool) {
+        if held_up {
+            // Ordering: Release; pairs with the Acquire of who ends idle servers: it sees the mail.
+            self.shared().deliveries.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Deadlines that are pending; of calls, as of the last sleep.
+    pub(in crate::sched) fn timer_count(&self) -> usize {
+        self.timers.len() + self.waiting_callers.get() as usize
+    }
+}

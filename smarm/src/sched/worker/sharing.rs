@@ -1,0 +1,112 @@
+//! What a worker lets others have, and what it takes from them. The measurements behind the constants are in
+//! `docs/adr/0001-placement.md`.
+
+use super::Worker;
+use crate::sched::deque::Steal;
+use crate::task::slot::SlotRef;
+
+/// How long an unstarted actor waits here before other workers may have it.
+pub(crate) const SHARE_AFTER_NS: u64 = 50_000;
+
+/// The same for an actor that was spread: it was to start there, so others take it only from a worker that does not come to it.
+const SHARE_SPREAD_AFTER_NS: u64 = 10_000_000;
+
+/// How much work must wait before a share of it is worth the wake of a thread (tens of microseconds), and actors on two threads from
+/// then on: a row of actors that start and park at once is not.
+const SHARE_WORTH_NS: u64 = 500_000;
+
+/// What a run costs that does next to nothing; the estimate of a run's cost grows from here.
+const SHORT_RUN_NS: u64 = 250;
+
+/// A worker that has not looked around for so long is held up by one actor.
+const HELD_UP_NS: u64 = 1_000_000;
+
+/// At most this many are stolen at a time.
+const STEAL_BATCH: usize = 1024;
+
+impl Worker {
+    /// Something has waited for long: a sleeping worker may have it.
+    pub(in crate::sched) fn share_old(&self, now_ns: u64) {
+        if self.shared().sleepers() > 0 && self.may_give(now_ns) {
+            self.shared().wake_one();
+        }
+    }
+
+    /// Whether another worker may start some of those that wait here: they have waited for long, and will wait for longer.
+    pub(super) fn may_give(&self, now_ns: u64) -> bool {
+        let have_waited =
+            self.deque.oldest_ns().is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS));
+        have_waited && (self.is_held_up(now_ns) || self.backlog_ns() >= SHARE_WORTH_NS)
+            || self.may_give_spread(now_ns)
+    }
+
+    pub(super) fn is_held_up(&self, now_ns: u64) -> bool {
+        is_older(self.last_look_ns.get(), now_ns, HELD_UP_NS)
+    }
+
+    /// How long those that wait to be started will take to be, at the latest rate.
+    pub(super) fn backlog_ns(&self) -> u64 {
+        (self.deque.len() as u64).saturating_mul(self.run_cost_ns.get())
+    }
+
+    pub(super) fn may_give_spread(&self, now_ns: u64) -> bool {
+        let oldest_ns = if self.spread.len() > 0 { self.spread.oldest_ns() } else { None };
+        oldest_ns.is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_SPREAD_AFTER_NS))
+    }
+
+    /// From the injector, then from the other workers.
+    pub(super) fn steal(&'static self) -> Option<SlotRef> {
+        if self.shared().injector.len() > 0 {
+            self.take_injected();
+        }
+        self.take_unstarted().or_else(|| {
+            let workers = self.shared().workers();
+            let others = (1..workers.len()).map(|step| workers[(self.position.get() + step) % workers.len()]);
+            others.into_iter().find_map(|victim| self.steal_from(victim))
+        })
+    }
+
+    pub(super) fn take_injected(&self) {
+        let shared = self.shared();
+        shared.injector.take_share(shared.workers().len(), |entry| self.push_entry(entry));
+    }
+
+    /// Takes the older half of what a worker may give, and claims the first of it.
+    pub(super) fn steal_from(&'static self, victim: &Worker) -> Option<SlotRef> {
+        let now_ns = self.refresh_now();
+        let is_old = |pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS);
+        let most = if victim.may_give(now_ns) { victim.deque.len().div_ceil(2).min(STEAL_BATCH) } else { 0 };
+        let mut taken = 0;
+        while taken < most {
+            match victim.deque.steal(is_old) {
+                Steal::Taken(entry) => self.push_entry(entry),
+                Steal::Retry => continue,
+                Steal::Nothing => break,
+            }
+            taken += 1;
+        }
+        if victim.may_give_spread(now_ns) {
+            victim.spread.take_share(2, |entry| {
+                taken += 1;
+                self.push_entry(entry);
+            });
+        }
+        self.counters.steals.add(taken as u64);
+        self.take_unstarted()
+    }
+
+    /// Notes what the runs since the last look cost on average. The figure at most doubles from look to look, so that one long run, such
+    /// as that of the actor which has just spawned all the others, does not stand for theirs.
+    pub(super) fn note_run_cost(&self, elapsed_ns: u64) {
+        let runs = self.runs.get();
+        let since = runs - self.runs_at_look.replace(runs);
+        if let Some(cost_ns) = elapsed_ns.checked_div(since) {
+            let at_most = (2 * self.run_cost_ns.get()).max(SHORT_RUN_NS);
+            self.run_cost_ns.set(cost_ns.min(at_most));
+        }
+    }
+}
+
+fn is_older(pushed_ns: u64, now_ns: u64, age_ns: u64) -> bool {
+    now_ns.saturating_sub(pushed_ns) >= age_ns
+}
