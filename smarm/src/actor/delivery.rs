@@ -49,38 +49,39 @@ unsafe impl<M> Sync for Delivery<M> {}
 pub(super) fn send_after<M: 'static>(target: ActorRef<M>, delay: Duration, message: M) -> Timer {
     let deadline_ns = clock::deadline_after(delay);
     let delivery = Arc::new(Delivery { target, message: Mutex::new(Some(message)), armed: Mutex::new(None) });
+    let due = Due(delivery.clone());
     match current::actor() {
-        Some(slot) => delivery.arm(slot, deadline_ns),
-        None => Delivery::have_target_arm(&delivery, deadline_ns),
+        Some(slot) => Delivery::arm(due, slot, deadline_ns),
+        None => Delivery::have_target_arm(due, deadline_ns),
     }
     Timer { delivery }
 }
 
 impl<M: 'static> Delivery<M> {
     /// On the worker of the actor that runs here.
-    fn arm(self: &Arc<Self>, slot: SlotRef, deadline_ns: u64) {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        *armed = Some(task::arm_firing(slot, deadline_ns, Box::new(Due(self.clone()))));
+    fn arm(due: Due<M>, slot: SlotRef, deadline_ns: u64) {
+        let delivery = due.0.clone();
+        // Lock order: `armed`, then `message`; who cancels takes the message first, and holds no lock when it comes for `armed`.
+        let mut armed = delivery.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        if delivery.is_pending() {
+            *armed = Some(task::arm_firing(slot, deadline_ns, Box::new(due)));
+        }
     }
 
     /// A plain thread has no worker.
-    fn have_target_arm(this: &Arc<Self>, deadline_ns: u64) {
-        let delivery = this.clone();
-        let arm = move |slot| {
-            if delivery.message.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-                delivery.arm(slot, deadline_ns);
-            }
-        };
-        this.target.core().push_system(System::Arm(Box::new(arm)));
-        if this.target.core().mailbox.is_closed() {
-            this.take().into_iter().for_each(dead_letters::bury);
-        }
+    fn have_target_arm(due: Due<M>, deadline_ns: u64) {
+        let target = due.0.target.clone();
+        target.core().push_system(System::Arm(Box::new(move |slot| Self::arm(due, slot, deadline_ns))));
     }
 }
 
 impl<M> Delivery<M> {
     fn take(&self) -> Option<M> {
         self.message.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.message.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
@@ -93,7 +94,14 @@ impl<M> Cancel for Delivery<M> {
     }
 }
 
+/// The duty to send the message. Dropped, it buries it: the target ended before the time was set, or the runtime before it came.
 struct Due<M>(Arc<Delivery<M>>);
+
+impl<M> Drop for Due<M> {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(dead_letters::bury);
+    }
+}
 
 impl<M: 'static> Fire for Due<M> {
     fn fire(self: Box<Self>, runtime: Runtime) {
@@ -106,6 +114,10 @@ impl<M: 'static> Fire for Due<M> {
 
     fn holds_up_the_end(&self) -> bool {
         true
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.0.target.core().exit_reason().is_some()
     }
 }
 

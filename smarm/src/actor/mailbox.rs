@@ -267,10 +267,6 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
         self.lock().messages.len()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-
     // ---- the server ---------------------------------------------------------------------------------------------------
 
     /// Takes the next thing to do; falls asleep if there is nothing, and `may_sleep`.

@@ -143,6 +143,21 @@ impl TimerStore {
         TimerKey { index, generation: self.slab[index].generation }
     }
 
+    /// What all timers are to do, in no order.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = u64> {
+        self.slab.pending_keys().into_iter().map(|key| self.slab[key.index].payload)
+    }
+
+    /// Forgets all timers, without turning the wheel; what they were to do.
+    pub(crate) fn clear(&mut self) -> Vec<u64> {
+        let pending = self.slab.pending_keys();
+        let forget = |key: TimerKey| {
+            let payload = self.slab[key.index].payload;
+            self.remove(key).then_some(payload)
+        };
+        pending.into_iter().filter_map(forget).collect()
+    }
+
     /// Forgets a timer. False if it has fired or was removed already.
     pub(crate) fn remove(&mut self, key: TimerKey) -> bool {
         if !self.slab.is_pending(key) {
@@ -561,6 +576,18 @@ impl Slab {
 
     fn is_pending(&self, key: TimerKey) -> bool {
         self.nodes.get(key.index.position()).is_some_and(|node| node.generation == key.generation)
+    }
+
+    fn pending_keys(&self) -> Vec<TimerKey> {
+        let mut is_free = vec![false; self.nodes.len()];
+        let mut free = self.free;
+        while let Some(index) = free {
+            is_free[index.position()] = true;
+            free = self[index].next;
+        }
+        let nodes = self.nodes.iter().zip(is_free).enumerate();
+        let pending = nodes.filter(|(_, (node, is_free))| !is_free && node.generation < u32::MAX);
+        pending.map(|(n, (node, _))| TimerKey { index: NodeIndex::after(n), generation: node.generation }).collect()
     }
 
     /// Frees a node and gives its payload. From here on its key is stale.

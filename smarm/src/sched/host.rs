@@ -70,6 +70,8 @@ impl Schedule for Host {
         match worker_here(shared) {
             Some(worker) => worker.activate(slot, soon),
             None => {
+                // Once it is pushed, the server may end, and its runtime with it.
+                let shared = shared.this();
                 shared.injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: clock::now_ns() });
                 shared.wake_one();
             }

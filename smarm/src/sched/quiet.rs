@@ -90,8 +90,7 @@ fn announce_end(shared: &Shared) {
 fn end_newest_server(shared: &Shared) {
     // The servers first: one that is started meanwhile counts as alive, and its starter wakes a worker that comes here again.
     let at_rest = shared.servers_at_rest();
-    // Ordering: Acquire; pairs with the Release of who delivers.
-    let quiet = at_rest > 0 && shared.live() == at_rest && shared.deliveries.load(Ordering::Acquire) == 0;
+    let quiet = at_rest > 0 && shared.live() == at_rest && !is_something_underway(shared);
     if !quiet {
         return;
     }
@@ -106,6 +105,13 @@ fn end_newest_server(shared: &Shared) {
         }
     }
     ending.pids = Vec::new(); // it may have been long
+}
+
+/// Whether a message is to be sent later, to somebody who has not ended.
+fn is_something_underway(shared: &Shared) -> bool {
+    // Ordering: Acquire; pairs with the Release of who delivers.
+    let underway = shared.deliveries.load(Ordering::Acquire) > 0;
+    underway && shared.workers().iter().any(|worker| worker.holds_up_the_end())
 }
 
 /// The idle servers of a runtime, the newest last.

@@ -55,10 +55,33 @@ impl Timers {
         FiringKey { key, address }
     }
 
-    /// `None` if it has fired.
-    pub(super) fn remove_firing(&self, firing: FiringKey) -> Option<Firing> {
+    /// `None` if it has fired. `found` is called under the lock: the runtime does not go away meanwhile, because its end clears the store.
+    pub(super) fn remove_firing(&self, firing: FiringKey, found: impl FnOnce(&Firing)) -> Option<Firing> {
+        let mut store = self.lock();
+        if !store.remove(firing.key) {
+            return None;
+        }
         // SAFETY: the key was in the store, so the box is ours now.
-        self.remove(firing.key).then(|| unsafe { unbox(firing.address) })
+        let firing = unsafe { unbox(firing.address) };
+        found(&firing);
+        Some(firing)
+    }
+
+    /// Whether one that is pending, and is not in vain, holds up the end.
+    pub(super) fn hold_up_the_end(&self) -> bool {
+        let store = self.lock();
+        store.payloads().filter(|due| due & IS_FIRING != 0).any(|due| {
+            // SAFETY: it is in the store, which is locked, so nobody takes the box away.
+            let firing = unsafe { &*((due & !IS_FIRING) as *const Firing) };
+            firing.holds_up_the_end() && !firing.is_in_vain()
+        })
+    }
+
+    /// Takes out all that is left when the runtime has ended: firings, which are to be dropped where a destructor may run.
+    pub(super) fn clear(&self) -> Vec<Firing> {
+        let left = self.lock().clear().into_iter().filter(|due| due & IS_FIRING != 0);
+        // SAFETY: they are not in the store any more, so the boxes are ours.
+        left.map(|due| unsafe { unbox(due & !IS_FIRING) }).collect()
     }
 
     pub(super) fn pop_due(&self, now_ns: u64) -> Option<Due> {

@@ -210,6 +210,8 @@ impl Worker {
 
     /// Gives the block back. Nothing is queued, and its thread has ended.
     pub(crate) fn release(&'static self) {
+        drop(self.timers.clear()); // what was to be sent later than the end
+        self.next_timer_ns.set(u64::MAX);
         self.counters.reset();
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
     }

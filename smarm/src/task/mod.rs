@@ -116,8 +116,13 @@ mod host {
         /// By a worker of this runtime, as `sched` knows it.
         fn fire(self: Box<Self>, runtime: Runtime);
 
-        /// Whether the run goes on until it has fired.
+        /// Whether the run goes on until it has fired. Always the same.
         fn holds_up_the_end(&self) -> bool;
+
+        /// Whether it would change nothing by now, so that nobody need wait for it.
+        fn is_in_vain(&self) -> bool {
+            false
+        }
     }
 
     /// A runtime, as `sched` knows it, for the duration of a firing.

@@ -493,3 +493,32 @@ fn million_timers_fire_in_order_and_the_removed_ones_do_not() {
     assert!(store.is_empty() && expected.next().is_none());
     assert!(keys.into_iter().all(|key| !store.remove(key)));
 }
+
+#[test]
+fn what_is_cleared_is_given_out_once_and_its_keys_are_stale() {
+    let mut random = Random::new(11);
+    let mut store = TimerStore::new();
+    let mut now = 0;
+    for round in 0..20 {
+        let mut keys = Vec::new();
+        let mut expected = Vec::new();
+        for payload in 0..random.below(60) {
+            let key = store.insert(now + random.distance(), payload);
+            if random.below(3) == 0 {
+                assert!(store.remove(key));
+            } else {
+                keys.push(key);
+                expected.push(payload);
+            }
+        }
+        now += random.distance();
+        while let Some(payload) = store.pop_due(now) {
+            expected.retain(|other| *other != payload);
+        }
+        let mut cleared = store.clear();
+        cleared.sort_unstable();
+        assert_eq!(cleared, expected, "in round {round}");
+        assert_eq!((store.len(), store.next_deadline()), (0, None));
+        assert!(keys.into_iter().all(|key| !store.remove(key)));
+    }
+}

@@ -77,9 +77,12 @@ impl Worker {
 
     /// Takes it back; from any thread. `None` if it has fired.
     pub(in crate::sched) fn disarm_firing(&self, firing: FiringKey) -> Option<Firing> {
-        let firing = self.timers.remove_firing(firing)?;
-        self.note_delivery(firing.holds_up_the_end());
-        Some(firing)
+        self.timers.remove_firing(firing, |firing| self.note_delivery(firing.holds_up_the_end()))
+    }
+
+    /// Whether something is underway that somebody lives to receive.
+    pub(in crate::sched) fn holds_up_the_end(&self) -> bool {
+        self.timers.hold_up_the_end()
     }
 
     pub(super) fn fire(&self, firing: Firing) {
