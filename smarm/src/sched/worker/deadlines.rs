@@ -80,15 +80,15 @@ impl Worker {
         self.timers.remove_firing(firing, |firing| self.note_delivery(firing.holds_up_the_end()))
     }
 
+    /// Whether something is underway that somebody lives to receive.
+    pub(in crate::sched) fn holds_up_the_end(&self) -> bool {
+        self.timers.hold_up_the_end()
+    }
+
     pub(super) fn fire(&self, firing: Firing) {
         let held_up = firing.holds_up_the_end();
         firing.fire(Runtime(self.shared.get().cast()));
         self.note_delivery(held_up);
-    }
-
-    /// Whether something is underway that somebody lives to receive.
-    pub(in crate::sched) fn holds_up_the_end(&self) -> bool {
-        self.timers.hold_up_the_end()
     }
 
     pub(super) fn note_delivery(&self, held_up: bool) {
