@@ -62,7 +62,6 @@ mod sys;
 mod task;
 
 mod actor;
-#[cfg(not(loom))]
 pub mod channel;
 #[cfg(not(loom))]
 mod driver;

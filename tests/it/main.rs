@@ -17,6 +17,7 @@ mod rendezvous;
 mod run;
 mod scope;
 mod server_calls;
+mod server_life;
 mod server_mailbox;
 mod server_messages;
 mod server_order;

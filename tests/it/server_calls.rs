@@ -6,7 +6,7 @@ use smarm::channel::{Receiver, Sender};
 use smarm::{CallError, ExitReason, ReplyTo, channel, kill, sleep, spawn, yield_now};
 use smarm_tests::{Rng, Tally, Token, actors, in_child, on, plain, runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -84,7 +84,8 @@ fn a_call_that_times_out_says_so_and_its_late_reply_is_dropped_once() {
         let desk = Desk::default().start();
         let (open, gate) = channel();
         let (begun, begins) = channel();
-        let error = desk.timeout(Duration::from_millis(3)).late(tally.token(1), begun, gate).expect_err("too late");
+        let error =
+            desk.timeout(Duration::from_millis(3)).late(tally.token(1), begun, gate).expect_err("too late");
         let CallError::Timeout { timeout, callee, .. } = error else { panic!("{error:?}") };
         assert_eq!((timeout, callee), (Duration::from_millis(3), desk.pid()));
         begins.recv().expect("it was delivered");
@@ -121,13 +122,14 @@ fn a_long_timeout_wakes_nobody_early() {
     actors(|| {
         let tally = Tally::new();
         let (desk, open) = held();
-        let callers: Vec<_> = [Duration::from_secs(5), Duration::MAX, Duration::from_secs(3600), Duration::from_secs(2)]
-            .into_iter()
-            .map(|timeout| {
-                let (desk, token) = (desk.timeout(timeout), tally.token(1));
-                spawn(move || desk.echo(token).expect("in time").value())
-            })
-            .collect();
+        let callers: Vec<_> =
+            [Duration::from_secs(5), Duration::MAX, Duration::from_secs(3600), Duration::from_secs(2)]
+                .into_iter()
+                .map(|timeout| {
+                    let (desk, token) = (desk.timeout(timeout), tally.token(1));
+                    spawn(move || desk.echo(token).expect("in time").value())
+                })
+                .collect();
         // Wakes that have nothing to do with it.
         for caller in &callers {
             smarm::unpark(caller.pid());
@@ -149,7 +151,8 @@ fn a_plain_thread_that_calls_times_out_too() {
         let (give, given) = channel::<(DeskHandle, Token)>();
         let thread = thread::spawn(move || {
             let (desk, token) = given.recv().expect("the root gives them");
-            let timed_out = desk.timeout(Duration::from_millis(2)).echo(token).is_err_and(|error| error.is_timeout());
+            let timed_out =
+                desk.timeout(Duration::from_millis(2)).echo(token).is_err_and(|error| error.is_timeout());
             drop(given);
             timed_out
         });
@@ -244,7 +247,8 @@ fn a_call_that_is_queued_when_the_server_ends_was_not_delivered() {
                     spawn(move || desk.echo(token))
                 })
                 .collect();
-            while desk.actor().info().mailbox_len < 2 && desk.actor().info().state != smarm::ActorState::Ended {
+            while desk.actor().info().mailbox_len < 2 && desk.actor().info().state != smarm::ActorState::Ended
+            {
                 yield_now();
             }
             drop(open);
@@ -447,7 +451,9 @@ fn rings_that_are_closed_by_two_at_once_are_found_by_one_at_least() {
                 let callers: Vec<_> = ring
                     .iter()
                     .cloned()
-                    .map(|node| smarm::Builder::new().spread().spawn(move || node.depth().is_err()).expect("a stack"))
+                    .map(|node| {
+                        smarm::Builder::new().spread().spawn(move || node.depth().is_err()).expect("a stack")
+                    })
                     .collect();
                 // None hangs: that is the test.
                 let errors = callers.into_iter().map(|caller| caller.join().expect("no panic"));
@@ -496,7 +502,8 @@ fn a_server_that_joins_its_caller_makes_the_call_a_deadlock() {
     actors(|| {
         let node = chain(1).remove(0);
         let (give, given) = channel::<NodeHandle>();
-        let caller = spawn(move || given.recv().expect("it comes").asks().is_err_and(|error| error.is_deadlock()));
+        let caller =
+            spawn(move || given.recv().expect("it comes").asks().is_err_and(|error| error.is_deadlock()));
         give.send(node.clone()).expect("it waits");
         let waits = spawn({
             let node = node.clone();
@@ -542,7 +549,9 @@ fn no_false_alarms_under_load() {
                             let mut rng = Rng::new(n);
                             for _ in 0..100 {
                                 let from = rng.below(relays.len());
-                                assert!(relays[from].climb(from, rng.next_u64()).expect("there is no cycle") >= 1);
+                                assert!(
+                                    relays[from].climb(from, rng.next_u64()).expect("there is no cycle") >= 1
+                                );
                             }
                         })
                         .expect("a stack")
@@ -683,14 +692,20 @@ fn calls_from_plain_threads_get_replies_and_ends() {
             let tally = tally.clone();
             thread::spawn(move || {
                 let desk = given.recv().expect("the root gives one");
+                let all = Arc::new(Barrier::new(4));
                 let threads: Vec<_> = (0..4)
                     .map(|n| {
-                        let (desk, tally) = (desk.clone(), tally.clone());
+                        let (desk, tally, all) = (desk.clone(), tally.clone(), Arc::clone(&all));
                         thread::spawn(move || {
                             for m in 0..100 {
                                 assert_eq!(desk.echo(tally.token(m)).expect("it lives").value(), m);
                             }
-                            if n == 0 { desk.panics().is_err_and(|error| error.is_down()) } else { desk.keep().is_err() }
+                            all.wait();
+                            if n == 0 {
+                                desk.panics().is_err_and(|error| error.is_down())
+                            } else {
+                                desk.keep().is_err()
+                            }
                         })
                     })
                     .collect();
@@ -719,7 +734,9 @@ fn a_call_in_the_message_of_a_call_is_refused_aloud() {
                 })
             }));
             let payload = caught.expect_err("it cannot work");
-            assert!(smarm_tests::message_of(&*payload).is_some_and(|text| text.contains("made a call itself")));
+            assert!(
+                smarm_tests::message_of(&*payload).is_some_and(|text| text.contains("made a call itself"))
+            );
             assert_eq!(desk.kept().expect("it lives"), 0);
         });
     })

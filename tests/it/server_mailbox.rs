@@ -142,7 +142,9 @@ fn a_sender_that_waits_goes_on_when_there_is_room() {
         let senders: Vec<_> = (1..20)
             .map(|n| {
                 let (bin, token) = (bin.clone(), tally.token(n));
-                spawn(move || if n % 2 == 0 { bin.put(token) } else { drop(bin.ask(token).expect("it lives")) })
+                spawn(
+                    move || if n % 2 == 0 { bin.put(token) } else { drop(bin.ask(token).expect("it lives")) },
+                )
             })
             .collect();
         yield_now();
@@ -195,7 +197,10 @@ fn a_mailbox_that_rejects_refuses_what_comes_last() {
             let error = bin.ask(tally.token(5)).expect_err("there is no room");
             assert!(matches!(error, CallError::Full { callee, .. } if callee == bin.pid()), "{error:?}");
             assert!(error.retry_is_safe());
-            assert!(matches!(bin.try_send(RejectingMsg::Put { token: tally.token(6) }), Err(TrySendError::Full(_))));
+            assert!(matches!(
+                bin.try_send(RejectingMsg::Put { token: tally.token(6) }),
+                Err(TrySendError::Full(_))
+            ));
             assert_eq!(dead_letters() - before, 2, "a caller was told, a message was handed back");
             drop(open);
             bin.stop();

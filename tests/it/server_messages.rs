@@ -368,7 +368,8 @@ fn a_message_is_a_value_that_can_be_handed_back() {
         assert_eq!(shop.stock().expect("it lives"), 6);
         shop.stop();
         shop.join();
-        let Err(TrySendError::Disconnected(ShopMsg::Add { by: 3 })) = shop.try_send(ShopMsg::Add { by: 3 }) else {
+        let Err(TrySendError::Disconnected(ShopMsg::Add { by: 3 })) = shop.try_send(ShopMsg::Add { by: 3 })
+        else {
             panic!("the message was not handed back");
         };
     });
@@ -431,7 +432,8 @@ fn a_recipient_takes_one_type_for_any_server() {
     actors(|| {
         let sink = Sink::default().start();
         let from: Recipient<Line> = sink.actor().recipient();
-        let with: Recipient<u32> = sink.actor().recipient_with(|n: u32| SinkMsg::Write { line: n.to_string() });
+        let with: Recipient<u32> =
+            sink.actor().recipient_with(|n: u32| SinkMsg::Write { line: n.to_string() });
         let shop = shop(0);
         let to_shop: Recipient<u32> = shop.actor().recipient_with(|n| ShopMsg::Add { by: u64::from(n) });
         from.cast(Line("a".into()));

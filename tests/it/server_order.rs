@@ -189,7 +189,8 @@ fn senders_that_wait_for_room_are_served_in_the_order_in_which_they_came() {
         }
         drop(open);
         parked.into_iter().for_each(|handle| handle.join().expect("no panic"));
-        let order: Vec<_> = server.close().expect("it answers").into_iter().map(|(sender, _)| sender).collect();
+        let order: Vec<_> =
+            server.close().expect("it answers").into_iter().map(|(sender, _)| sender).collect();
         assert_eq!(order, [0, 1, 2, 3, 4, 5]);
     });
 }

@@ -57,6 +57,8 @@ pub(super) enum System {
     Arm(Box<dyn FnOnce(SlotRef) + Send>),
     /// Look whether the server has been idle for long enough.
     IdleCheck,
+    /// The last handle was dropped. The server may have made another since.
+    Unreachable,
     /// Somebody that is monitored has ended.
     #[expect(dead_code, reason = "monitors send it")]
     Down(Down),
@@ -160,15 +162,21 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
         },
         own: UnsafeCell::new(Own { state, plans: None }),
     });
-    let block = NonNull::from(Box::leak(block));
-    match task::start_server(block.as_ptr().cast(), runs) {
-        // SAFETY: the one handle that was counted.
-        Ok(_) => Ok(unsafe { ActorRef::from_raw(block.cast(), options.timeout) }),
-        Err(error) => {
-            // SAFETY: nobody has seen the block.
-            drop(unsafe { Box::from_raw(block.as_ptr()) });
-            Err(error)
-        }
+    let unborn = Unborn(NonNull::from(Box::leak(block)));
+    task::start_server(unborn.0.as_ptr().cast(), runs)?;
+    let core = unborn.0.cast();
+    core::mem::forget(unborn);
+    // SAFETY: the one handle that was counted.
+    Ok(unsafe { ActorRef::from_raw(core, options.timeout) })
+}
+
+/// A block that nobody has seen: there may be no slot, or no runtime.
+struct Unborn<A: Actor>(NonNull<Block<A>>);
+
+impl<A: Actor> Drop for Unborn<A> {
+    fn drop(&mut self) {
+        // SAFETY: made from a box, and nobody has seen it.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
@@ -222,7 +230,7 @@ impl<M> Core<M> {
         // Ordering: AcqRel. The last one orders the use of all of them before what follows.
         if core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             if core.stop_on_drop {
-                park::end(core.pid());
+                core.push_system(System::Unreachable);
             }
             // SAFETY: the reference of the handles.
             unsafe { Self::drop_reference(this) };
@@ -269,11 +277,21 @@ impl<M> Core<M> {
 
     // ---- the end ------------------------------------------------------------------------------------------------------
 
-    /// Why it was asked to end when it has no mail: its last handle is gone, or its runtime ends.
+    /// Whether it is to end when it has no mail: its last handle is gone, or its runtime ends.
+    #[inline]
+    fn is_to_end(&self, slot: SlotRef) -> bool {
+        slot.state.is_ending() || self.is_unreachable()
+    }
+
     fn reason_to_end(&self) -> ExitReason {
-        // Ordering: Relaxed. Who asked has published what it did by the state word.
-        let unreachable = self.handles.load(Ordering::Relaxed) == 0;
-        if self.stop_on_drop && unreachable { ExitReason::Normal } else { ExitReason::Shutdown }
+        if self.is_unreachable() { ExitReason::Normal } else { ExitReason::Shutdown }
+    }
+
+    /// Whether it wants to stop because nobody has a handle. For the server itself, which alone can make another one then.
+    #[inline]
+    fn is_unreachable(&self) -> bool {
+        // Ordering: Relaxed. Who drops the last handle pushes a system message afterwards: it is found, or wakes the server.
+        self.stop_on_drop && self.handles.load(Ordering::Relaxed) == 0
     }
 
     /// Why the server has ended, or is about to: it handles no message any more.
@@ -368,7 +386,8 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
     }
     let mut handled = 0;
     loop {
-        let next = match core.mailbox.pop(!slot.state.is_ending()) {
+        let is_to_end = core.is_to_end(slot);
+        let next = match core.mailbox.pop(!is_to_end) {
             Pop::Message(message, waiter) => {
                 if let Some(waiter) = waiter {
                     wait::settle(waiter, core.pid());
@@ -380,7 +399,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
             }
             Pop::System(message) => own.handle_system(message, &mut ctx),
             Pop::Stop => ControlFlow::Break(ExitReason::Normal),
-            Pop::Nothing if slot.state.is_ending() => ControlFlow::Break(core.reason_to_end()),
+            Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
         };
         if let ControlFlow::Break(reason) = next {
@@ -437,6 +456,7 @@ impl<A: Actor> Own<A> {
         match message {
             System::Stop(reason) => return ControlFlow::Break(reason),
             System::Down(down) => state.__on_down(down, ctx),
+            System::Unreachable => {}
             System::Arm(arm) => arm(current::waiter()),
             System::Tick(index) => {
                 state.__every(index as usize, ctx);

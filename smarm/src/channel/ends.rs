@@ -10,7 +10,8 @@ use super::bounded::Bounded;
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use super::unbounded::Unbounded;
 use crate::sys::clock;
-use crate::task::preempt::checkpoint;
+use crate::task::current;
+use crate::task::preempt::{checkpoint, checkpoint_and_note};
 
 /// Makes an unbounded channel: sending never waits. The same function is `smarm::channel()`.
 ///
@@ -156,10 +157,10 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and all senders are gone, or if the actor is unwinding and would have had to wait.
     pub fn recv(&self) -> Result<T, RecvError> {
-        checkpoint();
+        let here = checkpoint_and_note();
         match &self.flavour {
             // SAFETY: the only receiver is this one, it is not `Sync`, and it is borrowed here.
-            Flavour::Unbounded(channel) => unsafe { channel.recv() },
+            Flavour::Unbounded(channel) => unsafe { channel.recv(here) },
             Flavour::Bounded(channel) => channel.recv(),
         }
     }
@@ -193,7 +194,7 @@ impl<T> Receiver<T> {
         let deadline_ns = Some(clock::deadline_after(timeout));
         match &self.flavour {
             // SAFETY: as in `recv`.
-            Flavour::Unbounded(channel) => unsafe { channel.wait(deadline_ns) },
+            Flavour::Unbounded(channel) => unsafe { channel.wait(current::here(), deadline_ns) },
             Flavour::Bounded(channel) => channel.wait(deadline_ns),
         }
     }

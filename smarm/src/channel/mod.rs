@@ -27,12 +27,21 @@
 //! });
 //! ```
 
+#[cfg(not(loom))]
 mod bounded;
+#[cfg(not(loom))]
 mod ends;
+#[cfg(not(loom))]
 mod error;
+mod hand;
+#[cfg(not(loom))]
 pub mod oneshot;
+#[cfg(not(loom))]
 mod unbounded;
 
+#[cfg(not(loom))]
 pub use ends::{IntoIter, Iter, Receiver, Sender, TryIter, bounded, unbounded};
+#[cfg(not(loom))]
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+#[cfg(not(loom))]
 pub use oneshot::oneshot;

@@ -12,9 +12,10 @@
 //! # Waiting
 //!
 //! The receiver parks by setting `PARKED` in the tail word, by a compare-and-swap that succeeds only while the tail equals its head:
-//! so the queue was empty in that instant. The sender that claims the next place takes the bit away in the same
-//! compare-and-swap, and unparks the receiver after its message is ready. The last sender that leaves does the same. Nobody
-//! else needs to look at the receiver, and no fence is needed.
+//! so the queue was empty in that instant. Who takes the bit away again, in the same compare-and-swap by which it looks at the tail, owes the
+//! receiver an answer, and unparks it: a sender gives it the message from hand to hand, past the queue, or puts it into the queue and
+//! says so; the last sender that leaves says that there is nothing. See `hand`. Nobody else needs to look at the receiver, and no fence
+//! is needed.
 //!
 //! # Invariants
 //!
@@ -33,10 +34,11 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
+use super::hand::{Given, Hand};
 use std::alloc;
 
 use crate::pid::Pid;
-use crate::task::current;
+use crate::task::current::{self, Here};
 use crate::task::park::{self, Wake};
 use crate::task::slot::{Slot, SlotRef};
 use crate::task::wait::{WaitKind, WaitObject};
@@ -79,7 +81,7 @@ impl<T> Place<T> {
     }
 }
 
-/// The tail word when one more place is claimed. Who claims it wakes the receiver.
+/// The tail word when one more place is claimed. Who claims it owes the receiver an answer, if that is parked.
 fn after(tail: u64) -> u64 {
     (tail & !PARKED) + ONE
 }
@@ -112,6 +114,7 @@ pub(super) struct Unbounded<T> {
     receiver_slot: AtomicPtr<Slot>,
     senders: AtomicUsize,
     wait: WaitObject,
+    hand: Hand<T>,
     head: ReceiverLine<T>,
 }
 
@@ -143,6 +146,7 @@ impl<T> Unbounded<T> {
         Self {
             tail: Tail { word: AtomicU64::new(0), block: AtomicPtr::new(ptr::null_mut()) },
             head: ReceiverLine(UnsafeCell::new(Head { index: 0, block: ptr::null_mut() })),
+            hand: Hand::new(),
             first: AtomicPtr::new(ptr::null_mut()),
             receiver: AtomicU64::new(0),
             receiver_slot: AtomicPtr::new(ptr::null_mut()),
@@ -159,36 +163,64 @@ impl<T> Unbounded<T> {
 
     #[inline]
     pub(super) fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.used();
-        // Ordering: Acquire, twice; see `send_anyhow`.
+        let here = current::here();
+        self.wait.used_by(current::runtime_of(here));
+        let message = ManuallyDrop::new(message);
+        // Ordering: Acquire; see `send_anyhow`.
         let tail = self.tail.word.load(Ordering::Acquire);
+        let taken = if Hand::<T>::FITS && tail & PARKED != 0 {
+            // SAFETY: it fits; it is used only if it was not taken.
+            unsafe { self.hand_over(here, tail, &raw const *message) }
+        } else {
+            // SAFETY: as above.
+            unsafe { self.queue(tail, &raw const *message) }
+        };
+        // SAFETY: as above.
+        if taken || unsafe { self.send_anyhow(&raw const *message) } {
+            return Ok(());
+        }
+        Err(SendError::disconnected(ManuallyDrop::into_inner(message)))
+    }
+
+    /// Gives the message to a receiver that waits. False if somebody else was faster.
+    ///
+    /// # Safety
+    ///
+    /// It fits, and may be read; the caller uses it afterwards only if this is false.
+    #[inline(always)]
+    unsafe fn hand_over(&self, here: Option<&'static Here>, tail: u64, message: *const T) -> bool {
+        // Ordering: AcqRel. Acquire sees the receiver's name, and that its hand is empty; Release keeps the chain.
+        let taken =
+            self.tail.word.compare_exchange(tail, tail & !PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if taken {
+            let receiver = self.receiver();
+            // SAFETY: the mark was taken in the line above.
+            unsafe { self.hand.give(message) };
+            wake(here, receiver);
+        }
+        taken
+    }
+
+    /// Puts the message into the queue, where nothing is special. False if something is.
+    ///
+    /// # Safety
+    ///
+    /// The message may be read; the caller uses it afterwards only if this is false.
+    #[inline(always)]
+    unsafe fn queue(&self, tail: u64, message: *const T) -> bool {
+        // Ordering: Acquire; see `send_anyhow`.
         let block = self.tail.block.load(Ordering::Acquire);
         let offset = tail >> INDEX_SHIFT & (LAP - 1);
         // Ordering: AcqRel; see `send_anyhow`.
-        let claimed = tail & GONE == 0
+        let claimed = tail & (GONE | PARKED) == 0
             && offset + 1 < PLACES as u64
             && !block.is_null()
-            && self
-                .tail
-                .word
-                .compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok();
-        let message = ManuallyDrop::new(message);
-        if !claimed {
-            // SAFETY: the message is used only if it was not taken.
-            let taken = unsafe { self.send_anyhow(&raw const *message) };
-            return if taken {
-                Ok(())
-            } else {
-                Err(SendError::disconnected(ManuallyDrop::into_inner(message)))
-            };
+            && self.tail.word.compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if claimed {
+            // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
+            unsafe { (*block).places[offset as usize].fill(message) };
         }
-        // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
-        unsafe { (*block).places[offset as usize].fill(&raw const *message) };
-        if tail & PARKED != 0 {
-            self.unpark_receiver();
-        }
-        Ok(())
+        claimed
     }
 
     /// Sends where a block begins or ends, and where other senders interfere. False, and the message is left alone, if the receiver has
@@ -232,7 +264,8 @@ impl<T> Unbounded<T> {
                 // SAFETY: the place is claimed, and the block is the one of this index.
                 unsafe { self.fill(block, offset as usize, message, &mut spare) };
                 if tail & PARKED != 0 {
-                    self.unpark_receiver();
+                    // SAFETY: the mark was taken with the claim.
+                    unsafe { self.answer_with_nothing() };
                 }
                 return true;
             }
@@ -278,15 +311,25 @@ impl<T> Unbounded<T> {
         block.next.store(next, Ordering::Release);
     }
 
-    #[inline]
-    fn unpark_receiver(&self) {
+    /// The receiver whose mark the caller has taken.
+    #[inline(always)]
+    fn receiver(&self) -> Option<(SlotRef, Pid)> {
         // Ordering: Relaxed, twice. Written before the bit that the caller took away by an Acquire.
-        let receiver = Pid::from_bits(self.receiver.load(Ordering::Relaxed));
+        let pid = Pid::from_bits(self.receiver.load(Ordering::Relaxed))?;
         // SAFETY: null, or a slot; slots are never freed.
-        let slot = unsafe { self.receiver_slot.load(Ordering::Relaxed).as_ref() };
-        if let (Some(receiver), Some(slot)) = (receiver, slot) {
-            park::unpark_at(slot, receiver);
-        }
+        unsafe { self.receiver_slot.load(Ordering::Relaxed).as_ref() }.map(|slot| (slot, pid))
+    }
+
+    /// Has the receiver look at the queue, and at the number of senders.
+    ///
+    /// # Safety
+    ///
+    /// The caller has taken the receiver's mark.
+    unsafe fn answer_with_nothing(&self) {
+        let receiver = self.receiver();
+        // SAFETY: the caller's promise.
+        unsafe { self.hand.give_nothing() };
+        wake(current::here(), receiver);
     }
 
     pub(super) fn add_sender(&self) {
@@ -301,7 +344,8 @@ impl<T> Unbounded<T> {
             // Ordering: AcqRel. Both the receiver (by setting the bit) and we modify this word: the second one sees the other's
             // action, either the bit here or the count there.
             if self.tail.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
-                self.unpark_receiver();
+                // SAFETY: taken in the line above.
+                unsafe { self.answer_with_nothing() };
             }
         }
     }
@@ -377,13 +421,13 @@ impl<T> Unbounded<T> {
     ///
     /// The caller is the only receiver.
     #[inline]
-    pub(super) unsafe fn recv(&self) -> Result<T, RecvError> {
+    pub(super) unsafe fn recv(&self, here: Option<&'static Here>) -> Result<T, RecvError> {
         // SAFETY: the caller's promise.
         if let Pop::Message(message) = unsafe { self.pop() } {
             return Ok(message);
         }
         // SAFETY: the caller's promise.
-        unsafe { self.wait(None) }.map_err(|error| match error {
+        unsafe { self.wait(here, None) }.map_err(|error| match error {
             RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
             _ => RecvError(Cause::Disconnected),
         })
@@ -395,16 +439,20 @@ impl<T> Unbounded<T> {
     ///
     /// The caller is the only receiver.
     #[inline(never)]
-    pub(super) unsafe fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
-        let slot = current::waiter();
+    pub(super) unsafe fn wait(
+        &self,
+        here: Option<&'static Here>,
+        deadline_ns: Option<u64>,
+    ) -> Result<T, RecvTimeoutError> {
+        let slot = current::waiter_of(here);
         self.wait.used_by(slot.runtime());
         loop {
             let unwinding = park::is_unwinding(slot);
-            let wake = if unwinding { Wake::Unparked } else { self.park_receiver(slot, deadline_ns) };
-            // SAFETY: the caller's promise.
-            if let Pop::Message(message) = unsafe { self.pop() } {
-                return Ok(message);
-            }
+            let waited = if unwinding { Err(Wake::Unparked) } else { self.park_receiver(slot, deadline_ns) };
+            let wake = match waited {
+                Ok(message) => return Ok(message),
+                Err(wake) => wake,
+            };
             // SAFETY: as above.
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
@@ -416,36 +464,50 @@ impl<T> Unbounded<T> {
         }
     }
 
-    /// Parks until something may have changed.
+    /// Parks until something may have changed; or until a message is handed over.
     #[inline(always)]
-    fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
+    fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Result<T, Wake> {
         // Ordering: Relaxed, twice. Published by the bit.
         self.receiver.store(slot.pid().to_bits(), Ordering::Relaxed);
         self.receiver_slot.store(ptr::from_ref(slot).cast_mut(), Ordering::Relaxed);
         // SAFETY: the caller is the receiver.
         let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
         // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.
-        let parked = self
+        let marked = self
             .tail
             .word
             .compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok();
-        // Ordering: Acquire; as above.
-        if !parked || self.senders.load(Ordering::Acquire) == 0 {
-            self.unmark();
-            return Wake::Unparked;
+        if !marked {
+            return Err(Wake::Unparked);
         }
-        let wake = park::park(slot, WaitKind::Receive, Some(&self.wait), deadline_ns);
-        self.unmark();
-        wake
+        // Ordering: Acquire; as above.
+        let wake = if self.senders.load(Ordering::Acquire) == 0 {
+            Wake::Unparked
+        } else {
+            park::park(slot, WaitKind::Receive, Some(&self.wait), deadline_ns)
+        };
+        match self.hand.take() {
+            Given::Message(message) => Ok(message),
+            Given::Nothing => Err(wake),
+            Given::Pending => self.unmark().ok_or(wake),
+        }
     }
 
-    /// Takes our mark away, if no sender did.
-    fn unmark(&self) {
-        // Ordering: Relaxed. Most often a sender took it away when it woke us.
-        if self.tail.word.load(Ordering::Relaxed) & PARKED != 0 {
-            // Ordering: Relaxed. Only this thread sets it, and nothing is published.
-            self.tail.word.fetch_and(!PARKED, Ordering::Relaxed);
+    /// Takes our mark away. If it is gone, somebody owes us an answer: that is waited for.
+    #[cold]
+    fn unmark(&self) -> Option<T> {
+        // Ordering: AcqRel; ordered against the senders' compare-and-swaps.
+        if self.tail.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+            return None;
+        }
+        let mut spins = 0;
+        loop {
+            match self.hand.take() {
+                Given::Message(message) => return Some(message),
+                Given::Nothing => return None,
+                Given::Pending => relax(&mut spins),
+            }
         }
     }
 
@@ -495,6 +557,13 @@ impl<T> Drop for Unbounded<T> {
             // SAFETY: made by `Block::new`, freed once, and nobody else knows the channel any more.
             drop(unsafe { Box::from_raw(block) });
         }
+    }
+}
+
+#[inline(always)]
+fn wake(here: Option<&'static Here>, receiver: Option<(SlotRef, Pid)>) {
+    if let Some((slot, pid)) = receiver {
+        park::unpark_from(here, slot, pid);
     }
 }
 

@@ -12,7 +12,7 @@ use super::worker::{self, Worker};
 use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
-use crate::task::current;
+use crate::task::current::{self, Here};
 use crate::task::slot::{self, Job, Outcome, SlotRef};
 use crate::task::{Firing, Runtime, Schedule};
 
@@ -102,8 +102,8 @@ impl Schedule for Host {
     }
 
     #[inline]
-    fn wake(slot: SlotRef) {
-        worker::home_of(slot).wake(slot);
+    fn wake(here: Option<&'static Here>, slot: SlotRef) {
+        worker::home_of(slot).wake(here, slot);
     }
 
     #[inline]

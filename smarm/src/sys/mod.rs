@@ -4,6 +4,7 @@
 #[cfg(not(loom))]
 pub(crate) mod arch;
 pub(crate) mod atomic;
+pub(crate) mod cell;
 #[cfg(not(loom))]
 pub(crate) mod clock;
 #[cfg(not(loom))]

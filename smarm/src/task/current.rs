@@ -86,7 +86,13 @@ pub(crate) fn here() -> Option<&'static Here> {
 /// The runtime of the code that runs here: an actor's; 0 on a plain thread.
 #[inline]
 pub(crate) fn runtime() -> u32 {
-    here().map_or(0, |here| here.runtime.get())
+    runtime_of(here())
+}
+
+/// The runtime of a thread's note.
+#[inline(always)]
+pub(crate) fn runtime_of(here: Option<&Here>) -> u32 {
+    here.map_or(0, |here| here.runtime.get())
 }
 
 /// The actor that runs here.
@@ -103,7 +109,13 @@ pub(crate) fn pid() -> Option<Pid> {
 /// Who would wait here: the current actor's slot, or this plain thread's.
 #[inline]
 pub(crate) fn waiter() -> SlotRef {
-    actor().unwrap_or_else(plain_slot)
+    waiter_of(here())
+}
+
+/// Who would wait on the thread of this note.
+#[inline(always)]
+pub(crate) fn waiter_of(here: Option<&Here>) -> SlotRef {
+    here.and_then(Here::actor).unwrap_or_else(plain_slot)
 }
 
 // TLS: not inlined; see above.

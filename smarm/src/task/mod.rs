@@ -34,7 +34,7 @@ pub(crate) use host::{
 mod host {
     use std::io;
 
-    use super::current;
+    use super::current::{self, Here};
     use super::slot::{Job, Outcome, SlotRef};
     use crate::Host;
     use crate::pid::Pid;
@@ -74,8 +74,8 @@ mod host {
         /// Has the worker of the current actor start this one next, if it has not started; for a join.
         fn run_next(slot: SlotRef, pid: Pid);
 
-        /// Puts an actor that became `Queued` where its home will find it. From any thread; never parks, never runs user code.
-        fn wake(slot: SlotRef);
+        /// Puts an actor that was woken where its home will find it. From any thread, whose note is `here`; never parks, never runs user code.
+        fn wake(here: Option<&'static Here>, slot: SlotRef);
 
         /// Suspends the current actor until it is unparked. The worker publishes `Parked`.
         fn park(slot: SlotRef);

@@ -18,7 +18,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use super::Schedule;
-use super::current;
+use super::current::{self, Here};
 use super::reply::{Answer, CallId};
 use super::slot::{self, SlotRef};
 use super::state::{Park, StateWord, Unpark};
@@ -155,21 +155,27 @@ pub(crate) fn unpark(pid: Pid) {
 /// The same, for who knows the slot of the `Pid`.
 #[inline]
 pub(crate) fn unpark_at(slot: SlotRef, pid: Pid) {
-    wake(slot, |state| state.unpark(pid.generation()));
+    unpark_from(current::here(), slot, pid);
+}
+
+/// The same, for who knows the note of its thread, too.
+#[inline]
+pub(crate) fn unpark_from(here: Option<&'static Here>, slot: SlotRef, pid: Pid) {
+    wake(here, slot, |state| state.unpark(pid.generation()));
 }
 
 /// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
 pub(crate) fn kill(pid: Pid) {
-    wake(slot::slot_of(pid), |state| state.kill(pid.generation()));
+    wake(current::here(), slot::slot_of(pid), |state| state.kill(pid.generation()));
 }
 
 #[inline]
-fn wake(slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
+fn wake(here: Option<&'static Here>, slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
     match transition(&slot.state) {
         Unpark::Push if plain => futex::wake_one(slot.state.futex().0.as_ptr()),
-        Unpark::Push => Host::wake(slot),
+        Unpark::Push => Host::wake(here, slot),
         Unpark::Activate => Host::activate(slot, false),
         Unpark::Pending | Unpark::Stale => {}
     }
@@ -180,14 +186,6 @@ fn wake(slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
 pub(crate) fn activate(slot: SlotRef, pid: Pid, soon: bool) {
     if slot.state.mail(pid.generation()) == Unpark::Activate {
         Host::activate(slot, soon);
-    }
-}
-
-/// Asks a server to end when it has no mail. From any thread; never parks.
-pub(crate) fn end(pid: Pid) {
-    let slot = slot::slot_of(pid);
-    if slot.state.end(pid.generation()) == Unpark::Activate {
-        Host::activate(slot, false);
     }
 }
 

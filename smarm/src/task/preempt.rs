@@ -12,9 +12,17 @@ use crate::Host;
 /// nothing while unwinding.
 #[inline]
 pub fn checkpoint() {
-    if let Some(here) = current::here() {
+    checkpoint_and_note();
+}
+
+/// The same; gives the note of this thread, which is still the right one after a switch: actors do not change their thread.
+#[inline(always)]
+pub(crate) fn checkpoint_and_note() -> Option<&'static Here> {
+    let here = current::here();
+    if let Some(here) = here {
         checkpoint_on(here);
     }
+    here
 }
 
 /// The same, but it delivers no kill: for loops with `unsafe` code in them, which an unwinding could surprise.

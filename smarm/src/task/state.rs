@@ -12,7 +12,7 @@
 //! | `Running` | the home worker: on its processor, in one of its rings, or on the way there through its inbox | `park` → `Parked`, `rest` → `Idle` or `Queued`, `unclaim` → `Queued`, `finish` → `Free` |
 //! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
 //! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Running` |
-//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end` → `Queued` |
+//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end_idle` → `Queued` |
 //!
 //! Mail and unpark differ. Mail makes an idle server `Queued`; a running one only remembers it until it wants to rest. An unpark concerns the
 //! wait that a handler is in, and is nothing to an idle server.
@@ -48,7 +48,7 @@ const KILL: u64 = 1 << 3;
 const PERMIT: u64 = 1 << 4;
 /// Mail came after a server had looked for it for the last time, before it was `Idle`. Only while `Running`.
 const MAIL: u64 = 1 << 5;
-/// A server was asked to end when it has no mail.
+/// An idle server was asked to end when it has no mail.
 const END: u64 = 1 << 6;
 /// What may be added to a `Queued` word before it is claimed.
 const MARKS: u64 = KILL | PERMIT | END;
@@ -355,14 +355,6 @@ impl StateWord {
         })
     }
 
-    /// Asks a server to end when it has no mail.
-    pub(crate) fn end(&self, generation: u32) -> Unpark {
-        self.change(generation, |word| match word & STATE_MASK {
-            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
-            _ => (word | END, Unpark::Pending),
-        })
-    }
-
     /// Asks a server to end, if it is idle.
     pub(crate) fn end_idle(&self, generation: u32) -> Unpark {
         self.change(generation, |word| match word & STATE_MASK {
@@ -389,7 +381,7 @@ impl StateWord {
         }
     }
 
-    /// Whether the server was asked to end, by [`end`](Self::end).
+    /// Whether the server was asked to end, by [`end_idle`](Self::end_idle).
     pub(crate) fn is_ending(&self) -> bool {
         // Ordering: Relaxed. Set before the claim of who asks.
         self.0.load(Ordering::Relaxed) & END != 0

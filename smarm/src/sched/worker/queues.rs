@@ -7,7 +7,7 @@ use super::{POLL_INTERVAL, Worker};
 use crate::pid::Pid;
 use crate::sched::deque::Entry;
 use crate::sys::{arch, clock};
-use crate::task::current;
+use crate::task::current::Here;
 use crate::task::slot::{self, SlotRef};
 use crate::task::state::Claim;
 
@@ -185,8 +185,8 @@ impl Worker {
 
     /// A wake of one of this worker's actors.
     #[inline]
-    pub(in crate::sched) fn wake(&self, slot: SlotRef) {
-        if !current::here().is_some_and(|here| self.is_here(here)) {
+    pub(in crate::sched) fn wake(&self, here: Option<&Here>, slot: SlotRef) {
+        if !here.is_some_and(|here| self.is_here(here)) {
             self.inbox.push(slot.index(), &slot.next);
             return self.notify();
         }
