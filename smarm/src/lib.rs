@@ -20,7 +20,9 @@
 //!
 //! - [`run`] runs a closure as the *root actor*, and returns when no actor is left. [`main`](macro@main) does that with a whole
 //!   program, [`test`](macro@test) with a test; [`runtime::init`] makes a runtime with more workers.
-//! - [`spawn`] starts an actor: a closure with a stack of its own (256 KiB of address space, one page of memory to begin with).
+//! - [`#[smarm::actor]`](macro@actor) makes the public methods of a type its messages: `counter.add(2)` sends, `counter.get()?` sends and waits
+//!   for the reply. Between two messages such a *server* has no stack: a million idle ones fit into half a gigabyte.
+//! - [`spawn`] starts a *thread actor*: a closure with a stack of its own (256 KiB of address space, one page of memory to begin with).
 //!   [`scope`] starts actors that borrow.
 //! - A wait ([`recv`](channel::Receiver::recv), [`join`](JoinHandle::join), [`sleep`]) parks the actor, not the thread. **Every switch is
 //!   visible in the source**: a call that may park, [`yield_now`], [`check!`]; never in a destructor, an allocation, a `send` on an
@@ -81,7 +83,7 @@ mod time;
 mod api {
     pub use crate::actor::{
         Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
-        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, reserve,
+        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts, reserve,
         scope, spawn, start, start_with,
     };
     pub use crate::channel::unbounded as channel;

@@ -17,6 +17,7 @@ mod rendezvous;
 mod run;
 mod scope;
 mod server_calls;
+mod server_context;
 mod server_end;
 mod server_life;
 mod server_mailbox;

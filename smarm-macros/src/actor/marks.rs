@@ -1,7 +1,7 @@
 //! The attributes that smarm gives to methods: taken from them, since rustc knows none of them.
 
 use proc_macro2::Ident;
-use syn::{Attribute, Expr, Meta};
+use syn::{Attribute, Expr, Meta, Path};
 
 use super::types::text;
 use crate::advice;
@@ -64,11 +64,21 @@ const ALIASES: [(&str, &str); 12] = [
     ("on_idle", "idle"),
 ];
 
+/// The name of an attribute that may be smarm's: a bare word, or one behind `smarm::`.
+fn word(path: &Path) -> Option<&Ident> {
+    let mut segments = path.segments.iter();
+    match (segments.next(), segments.next(), segments.next()) {
+        (Some(word), None, _) => Some(&word.ident),
+        (Some(smarm), Some(word), None) if smarm.ident == "smarm" => Some(&word.ident),
+        _ => None,
+    }
+}
+
 /// Takes the marks from `attributes`.
 pub(crate) fn take(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Marks {
     let mut marks = Marks::default();
     for attribute in std::mem::take(attributes) {
-        let name = attribute.path().get_ident().map(Ident::to_string).unwrap_or_default();
+        let name = word(attribute.path()).map(Ident::to_string).unwrap_or_default();
         if WORDS.contains(&name.as_str()) {
             marks.put(&name, attribute, mistakes);
         } else if let Some(advice) = advice(&name) {

@@ -494,6 +494,14 @@ fn hooks_are_called_by_the_actor_and_are_no_messages() {
 }
 
 #[test]
+fn an_attribute_may_be_written_with_its_crate() {
+    actor(quote!(), quote! { #[smarm::call] pub fn flush(&mut self) {} #[::smarm::on_start] fn begin(&mut self) {} })
+        .has(quote! { __reply: ::smarm::ReplyTo<()> })
+        .has(quote! { Self::begin(self) })
+        .lacks("smarm :: call ]");
+}
+
+#[test]
 fn one_method_may_be_several_hooks() {
     actor(quote!(), quote! { #[on_start] #[every("1s")] fn look(&mut self) {} })
         .has(quote! { fn __on_start(&mut self, ctx: &mut ::smarm::Ctx<Self>) { Self::look(self) } })

@@ -9,6 +9,7 @@ use super::actor_ref::ActorRef;
 use super::delivery::Timer;
 use super::server::Core;
 use crate::pid::Pid;
+use crate::task::current;
 
 /// What a server knows of itself: a parameter `ctx: &mut Ctx<Self>` of a message, of a hook, is this, and not part of the message.
 ///
@@ -35,8 +36,9 @@ use crate::pid::Pid;
 /// });
 /// ```
 pub struct Ctx<A: Actor> {
-    /// The activation that made the context keeps the server alive.
-    core: Option<NonNull<Core<A::Msg>>>,
+    /// The server, and its name. A context can be moved out of its server, and outlive it, so it is used only where the server itself runs:
+    /// see [`actor`](Self::actor).
+    server: Option<(NonNull<Core<A::Msg>>, Pid)>,
     stops: bool,
 }
 
@@ -45,20 +47,25 @@ impl<A: Actor> Ctx<A> {
     ///
     /// The server is alive as long as the context.
     pub(super) unsafe fn new(core: &Core<A::Msg>) -> Self {
-        Self { core: Some(NonNull::from(core)), stops: false }
+        Self { server: Some((NonNull::from(core), core.pid())), stops: false }
     }
 
     /// A context without a server, for tests of a message's method. [`stop`](Self::stop) is remembered.
     #[must_use]
     pub fn detached() -> Self {
-        Self { core: None, stops: false }
+        Self { server: None, stops: false }
     }
 
     #[track_caller]
     fn actor(&self) -> ActorRef<A::Msg> {
-        let core =
-            self.core.expect("a detached context has no server: start one to test what needs a handle");
-        // SAFETY: the server lives as long as the context.
+        let (core, pid) =
+            self.server.expect("a detached context has no server: start one to test what needs a handle");
+        assert_eq!(
+            current::pid(),
+            Some(pid),
+            "a context was used outside its server: keep `ctx.handle()` instead of the context"
+        );
+        // SAFETY: the server runs here, so it lives; no other actor ever has its name.
         unsafe { core.as_ref() }.add_handle();
         // SAFETY: counted in the line above.
         unsafe { ActorRef::from_raw(core, A::__options().timeout) }
@@ -68,7 +75,7 @@ impl<A: Actor> Ctx<A> {
     ///
     /// # Panics
     ///
-    /// If the context is detached.
+    /// If the context is detached, or was moved out of its server.
     #[must_use]
     #[track_caller]
     pub fn handle(&self) -> A::Handle {
@@ -79,7 +86,7 @@ impl<A: Actor> Ctx<A> {
     ///
     /// # Panics
     ///
-    /// If the context is detached.
+    /// If the context is detached, or was moved out of its server.
     #[must_use]
     #[track_caller]
     pub fn pid(&self) -> Pid {
@@ -101,7 +108,7 @@ impl<A: Actor> Ctx<A> {
     ///
     /// # Panics
     ///
-    /// If the context is detached.
+    /// If the context is detached, or was moved out of its server.
     #[track_caller]
     pub fn send_after(&self, delay: Duration, message: A::Msg) -> Timer {
         self.actor().send_after(delay, message)
@@ -110,6 +117,6 @@ impl<A: Actor> Ctx<A> {
 
 impl<A: Actor> fmt::Debug for Ctx<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx").field("detached", &self.core.is_none()).field("stops", &self.stops).finish()
+        f.debug_struct("Ctx").field("pid", &self.server.map(|(_, pid)| pid)).field("stops", &self.stops).finish()
     }
 }

@@ -58,7 +58,7 @@ mod api {
     pub use super::mailbox::Overflow;
     pub use super::options::ServerOptions;
     pub use super::recipient::Recipient;
-    pub use super::result::{ResultLike, cast_result, flat};
+    pub use super::result::{ResultLike, cast_result, failed_casts, flat};
     pub use super::scope::{Scope, ScopedJoinHandle, scope};
     pub use super::start::{Build, Reserved, StartError, reserve, start, start_with};
     pub use super::traits::{

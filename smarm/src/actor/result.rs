@@ -1,6 +1,7 @@
 //! Replies that are `Result`s.
 
 use core::fmt::Debug;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::call::CallError;
 
@@ -45,9 +46,21 @@ pub fn flat<R: ResultLike<Ok = T, Err = E>, T, E>(reply: Result<R, CallError>) -
     }
 }
 
-/// The result of a cast, which has nobody to go to: an error is told of on standard error.
+static FAILED_CASTS: AtomicU64 = AtomicU64::new(0);
+
+/// The result of a cast, which has nobody to go to: an error is told of on standard error, and counted.
 pub fn cast_result<T, E: Debug>(message: &'static str, result: Result<T, E>) {
     if let Err(error) = result {
+        // Ordering: Relaxed. A count.
+        FAILED_CASTS.fetch_add(1, Ordering::Relaxed);
         eprintln!("smarm: the cast `{message}` failed: {error:?}");
     }
+}
+
+/// How many casts returned an error, in this process: messages that are marked `#[cast]` and return a `Result`. Each was told of on
+/// standard error. Never parks.
+#[must_use]
+pub fn failed_casts() -> u64 {
+    // Ordering: Relaxed. A count.
+    FAILED_CASTS.load(Ordering::Relaxed)
 }

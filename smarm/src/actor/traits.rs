@@ -12,6 +12,11 @@ use crate::pid::Pid;
 /// # Safety
 ///
 /// State, arguments and replies are `Send + 'static`. The macro asserts each of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no actor",
+    label = "has no messages",
+    note = "write `#[smarm::actor]` above its `impl`: its public methods are its messages then"
+)]
 pub unsafe trait Actor: Sized + 'static {
     /// The generated enum of messages.
     type Msg: 'static;

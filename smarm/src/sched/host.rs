@@ -59,7 +59,8 @@ impl Schedule for Host {
         }
         assert!(
             parent.runtime() != 0,
-            "a server was started on a thread that is no actor: start it inside `smarm::run`, or in `RuntimeHandle::enter(|| ..)`"
+            "a server was started on a thread that is no actor: start it under `#[smarm::main]` or inside `smarm::run`, or in \
+             `RuntimeHandle::enter(|| ..)`"
         );
         start_server_inside(worker::home_of(parent), job, runs)
     }

@@ -205,6 +205,9 @@ impl Worker {
         if !soon {
             return self.push_new(slot);
         }
+        if self.is_worth_a_hop() {
+            return self.give_away(slot);
+        }
         if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
         }

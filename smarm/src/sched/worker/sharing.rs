@@ -2,7 +2,7 @@
 //! `docs/adr/0001-placement.md`.
 
 use super::Worker;
-use crate::sched::deque::Steal;
+use crate::sched::deque::{Entry, Steal};
 use crate::task::slot::SlotRef;
 
 /// How long an unstarted actor waits here before other workers may have it.
@@ -24,7 +24,23 @@ const HELD_UP_NS: u64 = 1_000_000;
 /// At most this many are stolen at a time.
 const STEAL_BATCH: usize = 1024;
 
+/// What a run must cost on average before a server that is called goes to a sleeping worker, if others wait here: several times the wake of a
+/// thread.
+const LONG_RUN_NS: u64 = 100_000;
+
 impl Worker {
+    /// Whether a server that is about to handle a call should do so elsewhere: it would keep others here waiting for long, and then stay here
+    /// for as long as it handles the message.
+    pub(super) fn is_worth_a_hop(&self) -> bool {
+        self.run_cost_ns.get() >= LONG_RUN_NS && self.shared().sleepers() > 0 && self.others_wait()
+    }
+
+    /// Has a sleeping worker run it.
+    pub(super) fn give_away(&self, slot: SlotRef) {
+        self.shared().injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        self.shared().wake_one();
+    }
+
     /// Something has waited for long: a sleeping worker may have it.
     pub(in crate::sched) fn share_old(&self, now_ns: u64) {
         if self.shared().sleepers() > 0 && self.may_give(now_ns) {
