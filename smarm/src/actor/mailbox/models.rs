@@ -297,7 +297,10 @@ fn loom_a_kill_and_mail_at_once_make_one_entry_and_lose_nothing() {
         assert_eq!(server.work(), Some(Turn::Ended));
         assert_eq!(server.work(), None);
         let handled = server.block(|block| block.handled.clone());
-        assert!(sent && handled == [101], "it was killed before it could handle the message, which is buried: {handled:?}");
+        assert!(
+            sent && handled == [101],
+            "it was killed before it could handle the message, which is buried: {handled:?}"
+        );
     });
 }
 
