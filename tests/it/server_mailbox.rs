@@ -1,7 +1,6 @@
 //! A server's mailbox: its room, and what happens when there is none.
 
 #![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
-#![allow(dead_code, reason = "servers that differ in an option are written by one macro, with messages that not each test needs")]
 
 use smarm::channel::{Receiver, Sender, TrySendError};
 use smarm::{ActorState, CallError, Ctx, Handle, ReplyTo, channel, dead_letters, kill, spawn, yield_now};
@@ -143,9 +142,7 @@ fn a_sender_that_waits_goes_on_when_there_is_room() {
         let senders: Vec<_> = (1..20)
             .map(|n| {
                 let (bin, token) = (bin.clone(), tally.token(n));
-                spawn(
-                    move || if n % 2 == 0 { bin.put(token) } else { _ = bin.ask(token).expect("it lives") },
-                )
+                spawn(move || if n % 2 == 0 { bin.put(token) } else { _ = bin.ask(token).expect("it lives") })
             })
             .collect();
         yield_now();

@@ -203,8 +203,8 @@ fn what_happens_before_a_send_happens_before_its_handler() {
 
     #[smarm::actor]
     impl Cell {
-        pub fn step(&mut self, from: Box<u64>) {
-            assert_eq!(self.0, *from);
+        pub fn step(&mut self, from: Vec<u64>) {
+            assert_eq!(self.0, from[0]);
             self.0 += 1;
         }
         pub fn get(&self) -> u64 {
@@ -223,7 +223,7 @@ fn what_happens_before_a_send_happens_before_its_handler() {
                         .spread()
                         .spawn(move || {
                             for n in 0..200 {
-                                cell.step(Box::new(n));
+                                cell.step(vec![n]);
                                 if n % 16 == 0 {
                                     yield_now();
                                 }
