@@ -1,7 +1,10 @@
 //! The order of a server's messages: per sender first in, first out, however they are sent.
 
 #![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
-#![allow(dead_code, reason = "servers that differ in an option are written by one macro, with messages that not each test needs")]
+#![allow(
+    dead_code,
+    reason = "servers that differ in an option are written by one macro, with messages that not each test needs"
+)]
 
 use smarm::channel::{Receiver, TrySendError};
 use smarm::{channel, check, spawn, yield_now};
