@@ -6,8 +6,8 @@ use smarm::channel::{Receiver, Sender};
 use smarm::{CallError, ExitReason, ReplyTo, channel, kill, sleep, spawn, yield_now};
 use smarm_tests::{Rng, Tally, Token, actors, in_child, on, plain, runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Barrier};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 

@@ -5,7 +5,8 @@
 use smarm::channel::{Receiver, Sender, TrySendError};
 use smarm::runtime::{Config, Deadlock, init};
 use smarm::{
-    ActorState, CallError, Ctx, ExitReason, ReplyTo, channel, dead_letters, reserve, run, sleep, spawn, yield_now,
+    ActorState, CallError, Ctx, ExitReason, ReplyTo, channel, dead_letters, reserve, run, sleep, spawn,
+    yield_now,
 };
 use smarm_tests::{Tally, Token, actors, in_child, panic_message, plain, runtime};
 use std::sync::Arc;
@@ -512,7 +513,13 @@ fn a_plain_thread_starts_servers_in_a_runtime_that_it_has_entered() {
         let (one, other) = handle.enter(|| {
             let one = member(1, &tell, None);
             let (other, reserved) = reserve::<Member>();
-            let started = reserved.start(Member { number: 2, tell: tell.clone(), older: None, got: 0, kept: Vec::new() });
+            let started = reserved.start(Member {
+                number: 2,
+                tell: tell.clone(),
+                older: None,
+                got: 0,
+                kept: Vec::new(),
+            });
             assert_eq!(started, other);
             (one, other)
         });

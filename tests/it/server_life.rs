@@ -4,8 +4,8 @@
 
 use smarm::channel::{Receiver, Sender};
 use smarm::{
-    ActorState, CallError, Ctx, ExitReason, ReplyTo, channel, dead_letters, kill, reserve, sleep, spawn, start_with,
-    yield_now,
+    ActorState, CallError, Ctx, ExitReason, ReplyTo, channel, dead_letters, kill, reserve, sleep, spawn,
+    start_with, yield_now,
 };
 use smarm_tests::{Rng, Tally, Token, actors, in_child, on, panic_message, plain, runtime};
 use std::sync::Arc;
@@ -306,7 +306,11 @@ fn a_reserved_server_may_be_stopped_before_its_start() {
         for now in [false, true] {
             let (handle, reserved) = reserve::<Diary>();
             handle.note("a");
-            if now { handle.actor().stop_now() } else { handle.stop() }
+            if now {
+                handle.actor().stop_now()
+            } else {
+                handle.stop()
+            }
             handle.note("b");
             let (tell, told) = channel();
             reserved.start(Diary { tell, panics_in: "", token: None });
@@ -538,7 +542,11 @@ fn hook_and_state_are_done_before_joiners_are_told_even_if_they_park_and_are_kil
                 let (dropped, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
                 let slow = Slow { dropped: Arc::clone(&dropped), seen: Arc::clone(&seen) }.start();
                 slow.go();
-                if kills == 3 { slow.kill() } else { slow.stop() }
+                if kills == 3 {
+                    slow.kill()
+                } else {
+                    slow.stop()
+                }
                 for _ in 0..kills {
                     yield_now();
                     slow.kill();
@@ -956,7 +964,8 @@ fn plain_threads_send_later_too() {
             let thread = thread::spawn(move || {
                 let keeper = given.recv().expect("the root gives one");
                 let send = |millis, n| {
-                    keeper.send_after(Duration::from_millis(millis), KeeperMsg::Keep { token: inside.token(n) })
+                    keeper
+                        .send_after(Duration::from_millis(millis), KeeperMsg::Keep { token: inside.token(n) })
                 };
                 drop(send(2, 2));
                 drop(send(0, 1));
@@ -1028,8 +1037,8 @@ fn cancels_and_deliveries_at_the_same_time_lose_and_leak_nothing() {
                         .spawn(move || {
                             let mut cancelled = 0;
                             for n in 0..60 {
-                                let timer =
-                                    keeper.send_after(rng.micros(60), KeeperMsg::Keep { token: tally.token(n) });
+                                let timer = keeper
+                                    .send_after(rng.micros(60), KeeperMsg::Keep { token: tally.token(n) });
                                 sleep(rng.micros(60));
                                 cancelled += usize::from(timer.cancel());
                             }

@@ -495,10 +495,13 @@ fn hooks_are_called_by_the_actor_and_are_no_messages() {
 
 #[test]
 fn an_attribute_may_be_written_with_its_crate() {
-    actor(quote!(), quote! { #[smarm::call] pub fn flush(&mut self) {} #[::smarm::on_start] fn begin(&mut self) {} })
-        .has(quote! { __reply: ::smarm::ReplyTo<()> })
-        .has(quote! { Self::begin(self) })
-        .lacks("smarm :: call ]");
+    actor(
+        quote!(),
+        quote! { #[smarm::call] pub fn flush(&mut self) {} #[::smarm::on_start] fn begin(&mut self) {} },
+    )
+    .has(quote! { __reply: ::smarm::ReplyTo<()> })
+    .has(quote! { Self::begin(self) })
+    .lacks("smarm :: call ]");
 }
 
 #[test]
