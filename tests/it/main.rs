@@ -22,6 +22,7 @@ mod server_end;
 mod server_life;
 mod server_mailbox;
 mod server_messages;
+mod server_moves;
 mod server_order;
 mod several_runtimes;
 mod spawn;

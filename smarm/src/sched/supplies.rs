@@ -53,6 +53,7 @@ impl Supplies {
         self.take_stack(class).inspect_err(|_| stack::unreserve(class, 1))
     }
 
+    #[inline(always)]
     fn slot(&mut self) -> Result<SlotRef, slot::NoSlot> {
         if self.slots.is_empty() {
             slot::take(BATCH, &mut self.slots)?;
@@ -60,6 +61,7 @@ impl Supplies {
         Ok(self.slots.pop().expect("take adds at least one"))
     }
 
+    #[inline(always)]
     fn reserve(&mut self, class: StackClass) -> Result<(), StackError> {
         if class != self.class {
             return stack::reserve(class, 1);
@@ -73,6 +75,7 @@ impl Supplies {
     }
 
     /// Near the limit a batch may be refused where one is not.
+    #[cold]
     fn reserve_some(&mut self) -> Result<(), StackError> {
         let some = [self.batch, 1].into_iter().filter(|count| *count > 0);
         let mut refused = None;
@@ -99,6 +102,7 @@ impl Supplies {
     }
 
     /// A stack for an actor that was admitted.
+    #[inline(always)]
     pub(super) fn take_stack(&mut self, class: StackClass) -> Result<Stack, StackError> {
         if class == self.class
             && let Some(index) = self.stacks.pop()

@@ -63,7 +63,7 @@ impl Worker {
     }
 
     /// Gives the actor its stack. False if there was none: then it stays queued.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prepare_start(&'static self, slot: SlotRef) -> bool {
         let (class, server) = (slot.stack_class(), slot.is_server());
         // SAFETY: the owner's thread.
@@ -181,11 +181,17 @@ impl Worker {
     /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
     #[inline(always)]
     pub(super) fn take_heir(&'static self) -> Option<SlotRef> {
-        if !self.counts_as_plain_tick() {
+        if !self.has_lifo() || !self.counts_as_plain_tick() {
             return None;
         }
         let heir = self.take_lifo()?;
-        (!heir.home().is_null() || self.prepare_start(heir)).then_some(heir)
+        (!heir.home().is_null() || self.prepare_heir(heir)).then_some(heir)
+    }
+
+    /// Not inlined where an actor parks: the heir is a server that was called.
+    #[inline(never)]
+    fn prepare_heir(&'static self, heir: SlotRef) -> bool {
+        self.prepare_start(heir)
     }
 
     #[inline(always)]

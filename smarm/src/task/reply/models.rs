@@ -22,12 +22,12 @@ impl Caller {
         Arc::new(Self { reply: ReplyWord::new(), place: UnsafeCell::new(0) })
     }
 
-    fn call(self: &Arc<Self>) -> CallId {
+    fn call(&self) -> CallId {
         self.reply.open(core::ptr::null_mut())
     }
 
-    fn answer(self: &Arc<Self>, call: CallId, value: u32) -> JoinHandle<bool> {
-        let caller = Arc::clone(self);
+    fn answer(caller: &Arc<Self>, call: CallId, value: u32) -> JoinHandle<bool> {
+        let caller = Arc::clone(caller);
         thread::spawn(move || {
             let began = caller.reply.begin(call).is_some();
             if began {
@@ -65,7 +65,7 @@ fn loom_a_reply_is_read_as_it_was_written() {
     model(|| {
         let caller = Caller::new();
         let call = caller.call();
-        let answers = caller.answer(call, 7);
+        let answers = Caller::answer(&caller, call, 7);
         assert_eq!(caller.wait(call), Answer::Written);
         assert_eq!(caller.read(), 7);
         assert!(answers.join().unwrap());
@@ -77,7 +77,7 @@ fn loom_a_caller_that_leaves_has_the_reply_or_its_place_for_itself() {
     model(|| {
         let caller = Caller::new();
         let call = caller.call();
-        let answers = caller.answer(call, 7);
+        let answers = Caller::answer(&caller, call, 7);
         let answer = caller.reply.leave(call);
         if answer == Answer::Written {
             assert_eq!(caller.read(), 7);
@@ -92,10 +92,10 @@ fn loom_a_late_reply_does_not_reach_the_next_call() {
     model(|| {
         let caller = Caller::new();
         let first = caller.call();
-        let late = caller.answer(first, 1);
+        let late = Caller::answer(&caller, first, 1);
         let left = caller.reply.leave(first);
         let second = caller.call();
-        let answers = caller.answer(second, 2);
+        let answers = Caller::answer(&caller, second, 2);
         assert_eq!(caller.wait(second), Answer::Written);
         assert_eq!(caller.read(), 2);
         assert_eq!(late.join().unwrap(), left == Answer::Written);
@@ -108,7 +108,7 @@ fn loom_of_an_answer_and_an_abandonment_one_counts() {
     model(|| {
         let caller = Caller::new();
         let call = caller.call();
-        let answers = caller.answer(call, 7);
+        let answers = Caller::answer(&caller, call, 7);
         let abandoned = caller.reply.abandon(call, Silence::Undelivered);
         let answer = caller.wait(call);
         assert_eq!(answer == Answer::Silence(Silence::Undelivered), abandoned);

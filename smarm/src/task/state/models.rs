@@ -9,7 +9,7 @@ use loom::model;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use super::{Claim, Park, Seen, StateWord, Unpark};
+use super::{Claim, Park, Rest, Seen, StateWord, Unpark};
 use crate::sys::atomic::{AtomicU32, Ordering};
 
 /// What one thread tells another beside the word, and what the word has to publish.
@@ -465,6 +465,156 @@ fn loom_the_new_owner_sees_the_last_use_of_the_fields() {
         task.context.write(9);
         task.state.finish();
         next.join().unwrap();
+    });
+}
+
+// ---- servers ----------------------------------------------------------------------------------------------------------
+
+impl Task {
+    fn idle() -> Arc<Self> {
+        let task = Self::default();
+        assert_eq!(task.state.occupy_idle(), FIRST);
+        Arc::new(task)
+    }
+
+    /// Queues it for a worker after a wake.
+    fn activate_after(&self, wake: Unpark) -> Unpark {
+        if wake == Unpark::Activate {
+            // Ordering: AcqRel, as in the run queues.
+            assert_eq!(self.pushed.swap(1, Ordering::AcqRel), 0, "a server has one queue entry");
+        }
+        wake
+    }
+
+    fn mail(&self) -> Unpark {
+        self.activate_after(self.state.mail(FIRST))
+    }
+
+    /// Rests, and is queued again if it may not.
+    fn rest(&self) -> Rest {
+        let rest = self.state.rest();
+        if rest == Rest::Queued {
+            let _ = self.activate_after(Unpark::Activate);
+        }
+        rest
+    }
+
+    /// As a worker that looks into its queue.
+    fn claim_if_queued(&self) -> bool {
+        // Ordering: AcqRel, as in the run queues.
+        let queued = self.pushed.swap(0, Ordering::AcqRel) == 1;
+        if queued {
+            assert_eq!(self.state.claim(FIRST), Claim::Run);
+        }
+        queued
+    }
+}
+
+#[test]
+fn loom_mail_before_a_rest_queues_the_server_and_is_seen() {
+    model(|| {
+        let task = Task::running();
+        task.context.write(7);
+        let sender = spawn(&task, |task| {
+            task.mail.write(1);
+            task.mail()
+        });
+        let rest = task.rest();
+        let activated = sender.join().unwrap() == Unpark::Activate;
+        assert_eq!(activated, rest == Rest::Idle, "one of them queues it");
+        assert!(task.claim_if_queued());
+        assert_eq!(task.mail.read(), 1);
+    });
+}
+
+/// The next activation may be on another worker: it sees what the one before did.
+#[test]
+fn loom_an_activation_sees_what_the_one_before_did_and_the_mail_that_woke_it() {
+    model(|| {
+        let task = Task::running();
+        let other = spawn(&task, |task| {
+            task.mail.write(1);
+            let woken = task.mail();
+            let claimed = task.claim_if_queued();
+            if claimed {
+                assert_eq!(task.context.read(), 7);
+            }
+            (woken, claimed)
+        });
+        task.context.write(7);
+        let _ = task.rest();
+        let claimed = task.claim_if_queued();
+        if claimed {
+            assert_eq!(task.mail.read(), 1);
+        }
+        let (_, claimed_there) = other.join().unwrap();
+        let late = task.claim_if_queued();
+        assert_eq!(count(&[claimed, claimed_there, late], &true), 1);
+    });
+}
+
+#[test]
+fn loom_of_mail_a_kill_and_an_end_one_queues_an_idle_server() {
+    model(|| {
+        let task = Task::idle();
+        let sender = spawn(&task, Task::mail);
+        let killer = spawn(&task, |task| task.activate_after(task.state.kill(FIRST)));
+        let ended = task.activate_after(task.state.end_idle(FIRST));
+        let answers = [sender.join().unwrap(), killer.join().unwrap(), ended];
+        assert_eq!(count(&answers, &Unpark::Activate), 1, "{answers:?}");
+        assert!(task.claim_if_queued());
+        assert!(task.state.is_killed());
+        assert_eq!(task.state.is_ending(), ended == Unpark::Activate, "only an idle one is asked to end");
+    });
+}
+
+#[test]
+fn loom_a_kill_of_a_server_that_wants_to_rest_queues_it() {
+    model(|| {
+        let task = Task::running();
+        let killer = spawn(&task, |task| task.activate_after(task.state.kill(FIRST)));
+        let rest = task.rest();
+        let activated = killer.join().unwrap() == Unpark::Activate;
+        assert_eq!(activated, rest == Rest::Idle);
+        assert!(task.claim_if_queued());
+        assert!(task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_an_unpark_is_nothing_to_a_server_between_two_activations() {
+    model(|| {
+        let task = Task::running();
+        let waker = spawn(&task, Task::unpark);
+        assert_eq!(task.rest(), Rest::Idle, "a late unpark is no mail");
+        assert_ne!(waker.join().unwrap(), Unpark::Push);
+        assert!(!task.claim_if_queued());
+        assert_eq!(task.mail(), Unpark::Activate);
+    });
+}
+
+#[test]
+fn loom_a_server_that_lets_others_go_first_keeps_its_kill_and_loses_no_mail() {
+    model(|| {
+        let task = Task::running();
+        let killer = spawn(&task, |task| task.activate_after(task.state.kill(FIRST)));
+        task.state.unclaim();
+        assert!(task.state.is_movable(FIRST));
+        assert_eq!(killer.join().unwrap(), Unpark::Pending);
+        assert_eq!(task.state.claim(FIRST), Claim::Run);
+        assert!(task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_mail_that_comes_as_the_server_ends_does_not_reach_the_next_one() {
+    model(|| {
+        let task = Task::running();
+        let sender = spawn(&task, |task| task.state.mail(FIRST));
+        task.state.finish();
+        assert_eq!(task.state.occupy_idle(), SECOND);
+        assert_ne!(sender.join().unwrap(), Unpark::Activate);
+        assert_eq!(task.state.inspect(), Seen::Idle);
     });
 }
 
