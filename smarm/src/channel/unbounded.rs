@@ -190,8 +190,11 @@ impl<T> Unbounded<T> {
     #[inline(always)]
     unsafe fn hand_over(&self, here: Option<&'static Here>, tail: u64, message: *const T) -> bool {
         // Ordering: AcqRel. Acquire sees the receiver's name, and that its hand is empty; Release keeps the chain.
-        let taken =
-            self.tail.word.compare_exchange(tail, tail & !PARKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let taken = self
+            .tail
+            .word
+            .compare_exchange(tail, tail & !PARKED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
         if taken {
             let receiver = self.receiver();
             // SAFETY: the mark was taken in the line above.
@@ -215,7 +218,11 @@ impl<T> Unbounded<T> {
         let claimed = tail & (GONE | PARKED) == 0
             && offset + 1 < PLACES as u64
             && !block.is_null()
-            && self.tail.word.compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            && self
+                .tail
+                .word
+                .compare_exchange(tail, after(tail), Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
         if claimed {
             // SAFETY: the place is claimed, it is not the last one, and the block is the one of this index.
             unsafe { (*block).places[offset as usize].fill(message) };
@@ -457,7 +464,9 @@ impl<T> Unbounded<T> {
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) if stays && park::may_not_wait(slot, "`recv` on an empty channel") => {
+                Err(TryRecvError::Empty)
+                    if stays && park::may_not_wait(slot, "`recv` on an empty channel") =>
+                {
                     return Err(RecvTimeoutError::Unwinding);
                 }
                 Err(TryRecvError::Empty) if wake == Wake::TimedOut => return Err(RecvTimeoutError::Timeout),

@@ -141,6 +141,7 @@ impl Schedule for Host {
         quiet::await_inspection();
     }
 
+    #[inline(always)]
     fn end_slice(slot: SlotRef) {
         worker::home_of(slot).end_slice(slot);
     }

@@ -283,9 +283,14 @@ impl Worker {
     }
 
     /// Puts the running actor, whose slice is over, behind the others.
-    #[cold]
+    #[inline(always)]
     pub(in crate::sched) fn end_slice(&self, slot: SlotRef) {
         self.look_around_next();
+        // SAFETY: the owner's thread; the closure only looks.
+        if unsafe { self.yielded.with(|ring| ring.is_empty()) } {
+            // Else it could be the ring's turn, and the actor its own successor.
+            self.yielded_turn.set(false);
+        }
         self.yield_now(slot);
     }
 

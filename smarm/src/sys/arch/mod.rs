@@ -13,7 +13,9 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{check_machine, cycles, has_steady_cycles, init_stack, prefetch, stack_pointer, switch};
+pub(crate) use x86_64::{
+    check_machine, cycles, has_steady_cycles, init_stack, prefetch, stack_pointer, switch,
+};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(
