@@ -97,11 +97,13 @@ fn main_function(options: &Options, function: Function) -> TokenStream {
     }
 }
 
-/// The program's allocator, unless it has its own. Inside the function, so that it takes no name from the user.
+/// The program's allocator, unless it has its own. Inside the function, so that it takes no name from the user. Not in a test, whose `main`
+/// is another one: it may have several programs in it, as modules.
 fn allocator(options: &Options) -> Option<TokenStream> {
     let smarm = smarm(options, Span::call_site());
     (!options.own_allocator).then(|| {
         quote! {
+            #[cfg(not(test))]
             #[global_allocator]
             static __SMARM_ALLOC: #smarm::Alloc = #smarm::Alloc::system();
         }
@@ -203,6 +205,7 @@ mod tests {
             main(quote!(), quote! { fn main() { work(); } }),
             quote! {
                 fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
                     #[global_allocator]
                     static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() { work(); }
@@ -219,6 +222,7 @@ mod tests {
             quote! {
                 #[allow(unused)] /** Doc. */
                 pub(crate) fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
                     #[global_allocator]
                     static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() -> R { Ok(()) }
@@ -320,6 +324,7 @@ mod tests {
             main(quote!(), quote! { fn main() #body }),
             quote! {
                 fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
                     #[global_allocator]
                     static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() #body

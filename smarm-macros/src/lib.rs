@@ -64,6 +64,7 @@ use proc_macro::TokenStream;
 ///
 /// ```text
 /// fn main() -> ::std::process::ExitCode {
+///     #[cfg(not(test))]
 ///     #[global_allocator]
 ///     static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
 ///     fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -93,7 +94,8 @@ use proc_macro::TokenStream;
 /// - A computed value that is out of range panics when the program starts, at the attribute's place.
 /// - Another attribute macro on the same function sees the outer function, not the user's.
 /// - A program has one global allocator. If it, or a crate that it uses, has one already, the compiler says so, and `alloc = false` is
-///   the answer: the other one can be put inside a `smarm::Alloc`, whose page shows how.
+///   the answer: the other one can be put inside a `smarm::Alloc`, whose page shows how. The program's own unit tests have no allocator of
+///   smarm's unless one is written: their `main` is the test harness's.
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::main(attribute.into(), item.into()).into()

@@ -18,7 +18,7 @@ use super::current;
 
 /// A global allocator that counts allocations, so that an actor that allocates for long lets others run.
 ///
-/// It wraps another one, [`System`] if nothing else is said, and passes everything on to it. Each 128th allocation or so, it looks
+/// It wraps another one, [`System`] if nothing else is said, and passes everything on to it. Every 10 to 20 µs it looks
 /// whether the actor's [slice](crate::runtime::Config::timeslice_cycles) is over; if so, the actor's next safe point lets the others run: a call
 /// that may park, [`yield_now`](crate::yield_now), [`check!`](crate::check). **The allocation itself never switches,** so it is no
 /// safe point, and what holds of a program without it holds with it. It costs a nanosecond or two; on plain threads less.
