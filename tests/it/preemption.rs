@@ -323,7 +323,7 @@ fn the_hook_works_when_a_worker_thread_ends() {
 #[test]
 fn a_lazy_thread_local_may_allocate_in_its_initialiser() {
     thread_local! {
-        static LAZY: Vec<Box<usize>> = (0..MANY).map(Box::new).collect();
+        static LAZY: Vec<String> = (0..MANY).map(|n| n.to_string()).collect();
     }
     on_short_slices(|| {
         let others: Vec<_> = (0..4).map(|_| spawn(|| LAZY.with(|lazy| lazy.len()))).collect();
