@@ -87,8 +87,8 @@ mod time;
 mod api {
     pub use crate::actor::{
         Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
-        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts, reserve,
-        scope, spawn, start, start_with,
+        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts,
+        reserve, scope, spawn, start, start_with,
     };
     pub use crate::channel::unbounded as channel;
     pub use crate::exit::{ExitReason, PanicInfo};
@@ -135,8 +135,8 @@ macro_rules! check {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        Overflow, ResultLike, ServerOptions, cast_result, every_argument_and_reply_must_be_send, flat, received, start,
-        the_state_of_an_actor_must_be_send,
+        Overflow, ResultLike, ServerOptions, cast_result, every_argument_and_reply_must_be_send, flat,
+        received, start, the_state_of_an_actor_must_be_send,
     };
     pub use crate::runtime::entry::{run_main, run_test};
     pub use crate::task::preempt::{checkpoint, checkpoint_no_kill};

@@ -75,6 +75,9 @@ fn is_down<T, E>(result: Result<T, CallError<E>>, expected: bool, as_it: fn(&Exi
     }
 }
 
+/// A way to end a server, and the reason that it gives.
+type End = (fn(&DeskHandle), fn(&ExitReason) -> bool);
+
 // ---- timeouts -----------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -230,7 +233,7 @@ fn a_call_whose_handler_panics_was_delivered() {
 
 #[test]
 fn a_call_that_is_queued_when_the_server_ends_was_not_delivered() {
-    let ends: [(fn(&DeskHandle), fn(&ExitReason) -> bool); 3] = [
+    let ends: [End; 3] = [
         (|desk| desk.stop(), ExitReason::is_normal),
         (|desk| desk.actor().stop_now(), ExitReason::is_normal),
         (|desk| desk.kill(), |reason| matches!(reason, ExitReason::Killed)),
@@ -290,7 +293,7 @@ fn a_call_that_is_queued_when_the_handler_before_it_panics_was_not_delivered() {
 
 #[test]
 fn rights_to_a_reply_that_end_with_the_state_were_delivered() {
-    let ends: [(fn(&DeskHandle), fn(&ExitReason) -> bool); 4] = [
+    let ends: [End; 4] = [
         (|desk| desk.stop(), ExitReason::is_normal),
         (|desk| desk.actor().stop_now(), ExitReason::is_normal),
         (|desk| desk.kill(), |reason| matches!(reason, ExitReason::Killed)),

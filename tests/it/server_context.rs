@@ -1,5 +1,7 @@
 //! What a server knows of itself.
 
+#![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
+
 use std::cell::RefCell;
 
 use smarm::{CallError, Ctx};

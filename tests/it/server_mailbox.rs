@@ -142,9 +142,7 @@ fn a_sender_that_waits_goes_on_when_there_is_room() {
         let senders: Vec<_> = (1..20)
             .map(|n| {
                 let (bin, token) = (bin.clone(), tally.token(n));
-                spawn(
-                    move || if n % 2 == 0 { bin.put(token) } else { drop(bin.ask(token).expect("it lives")) },
-                )
+                spawn(move || if n % 2 == 0 { bin.put(token) } else { _ = bin.ask(token).expect("it lives") })
             })
             .collect();
         yield_now();
@@ -370,7 +368,7 @@ fn a_sender_that_is_killed_when_it_was_told_of_room_passes_it_on() {
                     .collect();
                 let patient = spawn({
                     let (bin, token) = (bin.clone(), tally.token(9));
-                    move || drop(bin.ask(token).expect("it lives"))
+                    move || _ = bin.ask(token).expect("it lives")
                 });
                 if round % 2 == 0 {
                     yield_now();

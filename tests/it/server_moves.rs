@@ -344,7 +344,12 @@ fn live_at_random(workers: usize, seed: u64) {
             while !thread.is_finished() {
                 sleep(Duration::from_millis(1));
             }
-            casts + thread.join().expect("no panic").casts
+            casts += thread.join().expect("no panic").casts;
+            // What is underway for later, too: the end would not wait for what is to be sent to one who has ended.
+            while counts.handled.load(SeqCst) + dead_letters() - before < casts {
+                sleep(Duration::from_millis(1));
+            }
+            casts
         }
     });
     tally.check();

@@ -65,7 +65,7 @@ fn counter_messages() -> TokenStream {
     quote! {
         #[doc = " The messages of `Counter`."]
         #[non_exhaustive]
-        #[allow(deprecated, private_bounds, private_interfaces)]
+        #[allow(dead_code, deprecated, private_bounds, private_interfaces)]
         pub enum CounterMsg {
             #[doc = " Cast."]
             /// Adds.
@@ -100,7 +100,7 @@ fn counter_handle() -> TokenStream {
             actor: ::smarm::ActorRef<CounterMsg>,
         }
 
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::type_complexity)]
         impl CounterHandle {
             #[doc = " Cast."]
             /// Adds.
@@ -159,33 +159,27 @@ fn counter_handle() -> TokenStream {
 /// What every handle can do.
 fn counter_handle_traits() -> TokenStream {
     quote! {
-        #[allow(deprecated)]
         impl ::smarm::Handle for CounterHandle {
             type Msg = CounterMsg;
             fn actor(&self) -> &::smarm::ActorRef<Self::Msg> { &self.actor }
         }
 
-        #[allow(deprecated)]
         impl ::core::clone::Clone for CounterHandle {
             fn clone(&self) -> Self { Self { actor: ::core::clone::Clone::clone(&self.actor) } }
         }
 
-        #[allow(deprecated)]
         impl ::core::fmt::Debug for CounterHandle {
             fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 formatter.debug_tuple("CounterHandle").field(&self.actor).finish()
             }
         }
 
-        #[allow(deprecated)]
         impl ::core::cmp::PartialEq for CounterHandle {
             fn eq(&self, other: &Self) -> bool { self.actor == other.actor }
         }
 
-        #[allow(deprecated)]
         impl ::core::cmp::Eq for CounterHandle {}
 
-        #[allow(deprecated)]
         impl ::core::hash::Hash for CounterHandle {
             fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
                 ::core::hash::Hash::hash(&self.actor, state)

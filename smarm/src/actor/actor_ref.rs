@@ -171,7 +171,7 @@ impl<M> ActorRef<M> {
 
     /// Sends, and waits for room where the policy says so. With a deadline it is a call: it has published whom it waits for, and parks
     /// next. The message that had to make room, if one had to, is to be buried.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&self, message: M, call: Option<Patience>) -> Result<Option<M>, Refused<M>> {
         self.used();
         let core = self.core();

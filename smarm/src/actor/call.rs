@@ -326,7 +326,10 @@ impl<M> ActorRef<M> {
             return Err(CallError::Deadlock { cycle });
         }
         let message = message(ReplyTo { caller, call: waiting.call, reply: PhantomData });
-        assert!(slot.reply.is_latest(waiting.call), "the closure that makes the message of a call made a call itself");
+        assert!(
+            slot.reply.is_latest(waiting.call),
+            "the closure that makes the message of a call made a call itself"
+        );
         let patience = Patience::new(slot, waiting.call, self.call_timeout());
         match self.send(message, Some(patience)) {
             Ok(displaced) => {

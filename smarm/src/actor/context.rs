@@ -117,6 +117,9 @@ impl<A: Actor> Ctx<A> {
 
 impl<A: Actor> fmt::Debug for Ctx<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx").field("pid", &self.server.map(|(_, pid)| pid)).field("stops", &self.stops).finish()
+        f.debug_struct("Ctx")
+            .field("pid", &self.server.map(|(_, pid)| pid))
+            .field("stops", &self.stops)
+            .finish()
     }
 }

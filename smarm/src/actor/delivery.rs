@@ -108,7 +108,10 @@ impl<M: 'static> Fire for Due<M> {
         if let Some(message) = self.0.take()
             && let Err(message) = self.0.target.send_over(message)
         {
-            bury_aside(runtime, message);
+            run_aside(runtime, move || {
+                dead_letters::bury(message);
+                drop(self); // this may be the last handle
+            });
         }
     }
 
@@ -121,16 +124,18 @@ impl<M: 'static> Fire for Due<M> {
     }
 }
 
-/// Has an actor drop the message: its destructor is the user's code, which never runs on a worker's own stack.
+/// Has an actor do what a firing may not: destructors are the user's code, which never runs on a worker's own stack.
 #[track_caller]
-fn bury_aside<M: 'static>(runtime: Runtime, message: M) {
+pub(super) fn run_aside(runtime: Runtime, f: impl FnOnce() + 'static) {
     let options = Options { name: None, stack_class: None, spawned_at: Location::caller() };
-    // SAFETY: messages of servers may be sent to other threads, see above; it borrows nothing.
-    let prepared = unsafe { Prepared::borrowing(move || dead_letters::bury(message), options, None) };
+    // SAFETY: the closure holds messages and handles, which may be sent to other threads, see above; it borrows nothing.
+    let prepared = unsafe { Prepared::borrowing(f, options, None) };
     match task::spawn_in(runtime, prepared.job()) {
         Ok(pid) => drop(prepared.launched(pid)),
         Err(error) => {
-            eprintln!("smarm: a message to an actor that has ended is leaked: no actor to drop it ({error})");
+            eprintln!(
+                "smarm: what was to be sent to an actor that has ended is leaked: no actor to drop it ({error})"
+            );
             core::mem::forget(prepared);
             dead_letters::count();
         }

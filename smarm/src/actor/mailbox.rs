@@ -100,11 +100,12 @@ struct Lanes<M, S, W, E> {
     end: Option<Box<E>>,
 }
 
-/// A queue whose first message lies in place: most servers have one message at a time, and no need of the allocator.
+/// A queue whose first message lies in place: most servers have one message at a time, and no need of the allocator. Messages that come behind
+/// others stay where they are until their turn.
 #[derive(Debug)]
 struct Queue<M> {
     first: Option<M>,
-    /// Not empty only if there is a first one. Boxed: idle servers have none.
+    /// What came after the first one. Boxed: idle servers have none.
     #[expect(clippy::box_collection, reason = "eight bytes in each idle server instead of thirty-two")]
     others: Option<Box<VecDeque<M>>>,
 }
@@ -116,19 +117,18 @@ impl<M> Default for Queue<M> {
 }
 
 impl<M> Queue<M> {
-    #[inline]
+    #[inline(always)]
     fn push_back(&mut self, message: M) {
-        if self.first.is_none() {
-            self.first = Some(message);
-        } else {
-            self.others.get_or_insert_default().push_back(message);
+        match &mut self.others {
+            None if self.first.is_none() => self.first = Some(message),
+            others => others.get_or_insert_default().push_back(message),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop_front(&mut self) -> Option<M> {
-        let next = self.others.as_mut().and_then(|others| others.pop_front());
-        core::mem::replace(&mut self.first, next)
+        let first = self.first.take();
+        if first.is_some() { first } else { self.others.as_mut()?.pop_front() }
     }
 
     #[inline]
@@ -182,7 +182,7 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
     // ---- senders ------------------------------------------------------------------------------------------------------
 
     /// Adds a message if there is room for it among `bound`; else what the policy says, but waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, message: M, bound: usize, overflow: Overflow) -> Push<M> {
         let mut lanes = self.lock();
         if lanes.closed {
@@ -270,7 +270,7 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
     // ---- the server ---------------------------------------------------------------------------------------------------
 
     /// Takes the next thing to do; falls asleep if there is nothing, and `may_sleep`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&self, may_sleep: bool) -> Pop<M, S, W> {
         let mut lanes = self.lock();
         if let Some(message) = lanes.aside.as_mut().and_then(|aside| aside.system.pop_front()) {
@@ -305,7 +305,7 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
 }
 
 impl<M, S, W, E> Lanes<M, S, W, E> {
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, message: M) -> Wake {
         self.messages.push_back(message);
         self.wake()

@@ -5,6 +5,7 @@
 use core::ptr::NonNull;
 use core::time::Duration;
 
+use super::delivery;
 use super::options::ServerOptions;
 use super::server::{Core, System};
 use crate::sys::clock;
@@ -117,11 +118,16 @@ impl<M: 'static> Push<M> {
     }
 }
 
-impl<M> Fire for Push<M> {
-    fn fire(mut self: Box<Self>, _: Runtime) {
+impl<M: 'static> Fire for Push<M> {
+    fn fire(mut self: Box<Self>, runtime: Runtime) {
+        // SAFETY: the reference keeps the block alive.
+        let core = unsafe { self.core.as_ref() };
         if let Some(message) = self.message.take() {
-            // SAFETY: the reference keeps the block alive.
-            unsafe { self.core.as_ref() }.push_system(message);
+            core.push_system(message);
+        }
+        if core.exit_reason().is_some() {
+            // This may be the last reference, and the reason the last owner of a panic's payload.
+            delivery::run_aside(runtime, move || drop(self));
         }
     }
 
@@ -132,7 +138,7 @@ impl<M> Fire for Push<M> {
 
 impl<M> Drop for Push<M> {
     fn drop(&mut self) {
-        // SAFETY: the reference is ours. If it is the last one the server has ended, and nothing of the user's is left in the block.
+        // SAFETY: the reference is ours.
         unsafe { Core::drop_reference(self.core) };
     }
 }

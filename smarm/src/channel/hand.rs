@@ -45,7 +45,8 @@ pub(super) enum Given<T> {
 
 impl<T> Hand<T> {
     /// Whether messages of this type can go from hand to hand.
-    pub(super) const FITS: bool = size_of::<T>() <= size_of::<Palm>() && align_of::<T>() <= align_of::<Palm>();
+    pub(super) const FITS: bool =
+        size_of::<T>() <= size_of::<Palm>() && align_of::<T>() <= align_of::<Palm>();
 
     pub(super) fn new() -> Self {
         Self { state: AtomicU32::new(EMPTY), message: UnsafeCell::new(Palm::uninit()), of: PhantomData }
@@ -82,7 +83,8 @@ impl<T> Hand<T> {
             EMPTY => Given::Pending,
             state => {
                 // SAFETY: `Full`: it was written, and is read once, by the receiver.
-                let message = (state == FULL).then(|| self.message.with(|place| unsafe { place.cast::<T>().read() }));
+                let message =
+                    (state == FULL).then(|| self.message.with(|place| unsafe { place.cast::<T>().read() }));
                 // Ordering: Relaxed. Who gives next takes a mark first that the receiver sets after this.
                 self.state.store(EMPTY, Ordering::Relaxed);
                 message.map_or(Given::Nothing, Given::Message)

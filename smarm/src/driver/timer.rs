@@ -587,7 +587,9 @@ impl Slab {
         }
         let nodes = self.nodes.iter().zip(is_free).enumerate();
         let pending = nodes.filter(|(_, (node, is_free))| !is_free && node.generation < u32::MAX);
-        pending.map(|(n, (node, _))| TimerKey { index: NodeIndex::after(n), generation: node.generation }).collect()
+        pending
+            .map(|(n, (node, _))| TimerKey { index: NodeIndex::after(n), generation: node.generation })
+            .collect()
     }
 
     /// Frees a node and gives its payload. From here on its key is stale.

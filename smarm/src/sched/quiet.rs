@@ -95,12 +95,17 @@ fn end_newest_server(shared: &Shared) {
         return;
     }
     let mut ending = shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
+    // Asked, and not claimed yet, it counts as at rest; and the worker that has asked it counts as asleep until it is done with that.
+    if ending.asked.is_some_and(slot::is_alive) {
+        return;
+    }
     if ending.pids.is_empty() || ending.started != shared.servers_started() {
         ending.started = shared.servers_started();
         ending.pids = servers_at_rest(shared);
     }
     while let Some(newest) = ending.pids.pop() {
         if park::end_idle(newest) {
+            ending.asked = Some(newest);
             return;
         }
     }

@@ -74,6 +74,8 @@ pub(crate) struct Shared {
 pub(super) struct Ending {
     pub(super) pids: Vec<Pid>,
     pub(super) started: u64,
+    /// Who was asked last. The next one is asked when it is gone.
+    pub(super) asked: Option<Pid>,
 }
 
 /// How many threads run workers and monitors, of all runtimes.

@@ -231,9 +231,11 @@ impl Actor {
         let allowed = self.allowed();
         let handle = &self.handle;
         let (parameters, arguments, bounds) = generics.split_for_impl();
+        // Only the methods name what the user may have deprecated, and types as long as the user's.
+        let lints = of.is_none().then(|| quote!(#[allow(deprecated, clippy::type_complexity)]));
         let of = of.map(|path| quote!(#path for));
         quote! {
-            #[allow(deprecated)]
+            #lints
             #(#allowed)*
             impl #parameters #of #handle #arguments #bounds { #body }
         }

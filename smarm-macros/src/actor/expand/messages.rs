@@ -18,7 +18,7 @@ impl Actor {
             #[doc = #doc]
             #(#[derive(#derive)])*
             #[non_exhaustive]
-            #[allow(deprecated, private_bounds, private_interfaces)]
+            #[allow(dead_code, deprecated, private_bounds, private_interfaces)]
             #(#allowed)*
             pub enum #name #generics #bounds {
                 #(#variants,)*

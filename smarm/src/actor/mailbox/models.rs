@@ -65,6 +65,7 @@ impl Server {
         let server = Self::idle();
         server.cast(0);
         assert_eq!(server.state.claim(GENERATION), Claim::Run);
+        // Ordering: AcqRel, as in `work`.
         assert_eq!(server.queued.swap(0, Ordering::AcqRel), 1);
         server
     }
@@ -237,6 +238,7 @@ fn loom_mail_of_two_senders_is_handled_by_two_workers_one_at_a_time() {
         let mut handled = server.block(|block| block.handled.clone());
         handled.sort_unstable();
         assert_eq!(handled, [1, 2]);
+        // Ordering: Relaxed. All threads were joined.
         assert_eq!(server.queued.load(Ordering::Relaxed), 0);
     });
 }
@@ -297,7 +299,10 @@ fn loom_a_kill_and_mail_at_once_make_one_entry_and_lose_nothing() {
         assert_eq!(server.work(), Some(Turn::Ended));
         assert_eq!(server.work(), None);
         let handled = server.block(|block| block.handled.clone());
-        assert!(sent && handled == [101], "it was killed before it could handle the message, which is buried: {handled:?}");
+        assert!(
+            sent && handled == [101],
+            "it was killed before it could handle the message, which is buried: {handled:?}"
+        );
     });
 }
 
