@@ -535,6 +535,52 @@ fn parking_inside_forbid_yield_panics_and_names_the_call() {
     });
 }
 
+struct Slow;
+
+#[smarm::actor(mailbox = bounded(1))]
+impl Slow {
+    pub(crate) fn tell(&mut self, n: u32) {
+        black_box(n);
+    }
+    pub(crate) fn ask(&mut self) -> u32 {
+        7
+    }
+    pub(crate) fn allocates(&mut self) {
+        allocate(MANY);
+    }
+}
+
+#[test]
+fn what_would_wait_for_a_server_panics_and_leaves_nothing_behind() {
+    on(1, || {
+        let slow = Slow.start();
+        let asked = slow.clone();
+        assert!(refused(move || no_preempt(|| _ = asked.ask())).starts_with("a call"));
+        assert_eq!(slow.ask().ok(), Some(7));
+        slow.tell(1);
+        let told = slow.clone();
+        let sentence = refused(move || no_preempt(|| (0..10).for_each(|n| told.tell(n))));
+        assert!(sentence.starts_with("a cast to a full mailbox"), "{sentence}");
+        let joined = slow.clone();
+        assert!(refused(move || forbid_yield(|| _ = joined.join())).starts_with("`join`"));
+        assert_eq!(slow.ask().ok(), Some(7));
+        slow.stop();
+    });
+}
+
+#[test]
+fn a_server_whose_slice_is_over_lets_others_run_between_two_messages() {
+    on_short_slices(|| {
+        let slow = Slow.start();
+        slow.allocates();
+        slow.allocates(); // parks: there is room for one
+        let ran = sibling();
+        (0..3).for_each(|_| slow.allocates());
+        assert_eq!(slow.ask().ok(), Some(7));
+        assert!(ran.load(SeqCst));
+    });
+}
+
 #[test]
 fn a_safe_point_that_would_switch_panics_inside_forbid_yield() {
     on_short_slices(|| {
