@@ -354,32 +354,32 @@ fn a_std_lock_may_be_held_over_allocations() {
 
 #[test]
 fn what_is_inside_the_hook_gets_every_request() {
-    #[derive(Default)]
-    struct Counts([AtomicUsize; 4]);
+    static COUNTS: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+    struct Counts;
     // SAFETY: all is passed on.
     unsafe impl GlobalAlloc for Counts {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            self.0[0].fetch_add(1, SeqCst);
+            COUNTS[0].fetch_add(1, SeqCst);
             // SAFETY: the caller's promise.
             unsafe { System.alloc(layout) }
         }
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            self.0[1].fetch_add(1, SeqCst);
+            COUNTS[1].fetch_add(1, SeqCst);
             // SAFETY: the caller's promise.
             unsafe { System.dealloc(block, layout) };
         }
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-            self.0[2].fetch_add(1, SeqCst);
+            COUNTS[2].fetch_add(1, SeqCst);
             // SAFETY: the caller's promise.
             unsafe { System.alloc_zeroed(layout) }
         }
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-            self.0[3].fetch_add(1, SeqCst);
+            COUNTS[3].fetch_add(1, SeqCst);
             // SAFETY: the caller's promise.
             unsafe { System.realloc(block, layout, new_size) }
         }
     }
-    static ALLOC: smarm::Alloc<Counts> = smarm::Alloc::new(Counts([const { AtomicUsize::new(0) }; 4]));
+    static ALLOC: smarm::Alloc<Counts> = smarm::Alloc::new(Counts);
     plain(|| {
         let (small, large) = (Layout::new::<u64>(), Layout::new::<[u64; 9]>());
         // SAFETY: the layout is not empty.
@@ -394,6 +394,7 @@ fn what_is_inside_the_hook_gets_every_request() {
         assert_eq!(unsafe { block.cast::<[u64; 9]>().read() }, [0; 9]);
         // SAFETY: as above.
         unsafe { ALLOC.dealloc(block, large) };
+        assert_eq!(COUNTS.each_ref().map(|count| count.load(SeqCst)), [1, 2, 1, 1]);
     });
 }
 
