@@ -86,13 +86,28 @@ fn main_function(options: &Options, function: Function) -> TokenStream {
     let Function { attributes, visibility, signature, body } = function;
     let Signature { fn_token, ident, .. } = &signature;
     let run = call(options, "run_main", &signature, &quote!(#config, #ident));
+    let allocator = allocator(options);
     quote! {
         #(#attributes)*
         #visibility #fn_token #ident() -> ::std::process::ExitCode {
+            #allocator
             #signature #body
             #run
         }
     }
+}
+
+/// The program's allocator, unless it has its own. Inside the function, so that it takes no name from the user. Not in a test, whose `main`
+/// is another one: it may have several programs in it, as modules.
+fn allocator(options: &Options) -> Option<TokenStream> {
+    let smarm = smarm(options, Span::call_site());
+    (!options.own_allocator).then(|| {
+        quote! {
+            #[cfg(not(test))]
+            #[global_allocator]
+            static __SMARM_ALLOC: #smarm::Alloc = #smarm::Alloc::system();
+        }
+    })
 }
 
 fn test_function(options: &Options, function: Function) -> TokenStream {
@@ -190,6 +205,9 @@ mod tests {
             main(quote!(), quote! { fn main() { work(); } }),
             quote! {
                 fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
+                    #[global_allocator]
+                    static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() { work(); }
                     ::smarm::__private::run_main(::smarm::runtime::Config::default(), main)
                 }
@@ -204,6 +222,9 @@ mod tests {
             quote! {
                 #[allow(unused)] /** Doc. */
                 pub(crate) fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
+                    #[global_allocator]
+                    static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() -> R { Ok(()) }
                     ::smarm::__private::run_main(::smarm::runtime::Config::default(), main)
                 }
@@ -236,6 +257,20 @@ mod tests {
                 }
             },
         );
+    }
+
+    #[test]
+    fn the_allocator_is_there_unless_it_is_refused() {
+        let has_allocator = |attribute: TokenStream| {
+            main(attribute, quote! { fn main() {} }).to_string().contains("global_allocator")
+        };
+        assert!(has_allocator(quote!()));
+        assert!(has_allocator(quote!(alloc = true)));
+        assert!(!has_allocator(quote!(alloc = false)));
+        for bad in [quote!(alloc = 1), quote!(alloc = WITH), quote!(alloc = mimalloc::MiMalloc)] {
+            let generated = main(bad, quote! { fn main() {} });
+            assert_eq!(sentences(&generated), ["`alloc` takes `true` or `false`"]);
+        }
     }
 
     #[test]
@@ -289,6 +324,9 @@ mod tests {
             main(quote!(), quote! { fn main() #body }),
             quote! {
                 fn main() -> ::std::process::ExitCode {
+                    #[cfg(not(test))]
+                    #[global_allocator]
+                    static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
                     fn main() #body
                     ::smarm::__private::run_main(::smarm::runtime::Config::default(), main)
                 }

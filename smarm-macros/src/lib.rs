@@ -39,13 +39,13 @@ use proc_macro::TokenStream;
 /// | key | value | default |
 /// |---|---|---|
 /// | `workers` | `n`, or `min..=max`: as many as there are CPUs, within these bounds | one per available CPU |
-/// | `alloc_interval` | allocations | `128` |
+/// | `alloc_interval` | events | `128` |
 /// | `timeslice_cycles` | cycles of the CPU's time-stamp counter | `300_000` |
 /// | `stack_size` | a size, the 64 KiB guard included | `"256K"` |
 /// | `root_stack_size` | a size, the guard included | `"8M"` |
 /// | `deadlock` | a `smarm::runtime::Deadlock` | `Deadlock::Warn` |
 /// | `shutdown_timeout` | a time | `"5s"` |
-/// | `alloc` | `false`: no allocator of smarm's. Not there yet, so `true` is refused | `false` |
+/// | `alloc` | whether `smarm::Alloc`, around the system's allocator, is the program's; `false` to choose another one | `true` |
 /// | `crate` | the path of smarm, where it has another name | `::smarm` |
 ///
 /// A *size* is a number of bytes, any `usize` expression, or text: `"256K"`, `"8M"`. A *time* is any `Duration`
@@ -64,6 +64,9 @@ use proc_macro::TokenStream;
 ///
 /// ```text
 /// fn main() -> ::std::process::ExitCode {
+///     #[cfg(not(test))]
+///     #[global_allocator]
+///     static __SMARM_ALLOC: ::smarm::Alloc = ::smarm::Alloc::system();
 ///     fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///         Ok(())
 ///     }
@@ -90,6 +93,9 @@ use proc_macro::TokenStream;
 ///
 /// - A computed value that is out of range panics when the program starts, at the attribute's place.
 /// - Another attribute macro on the same function sees the outer function, not the user's.
+/// - A program has one global allocator. If it, or a crate that it uses, has one already, the compiler says so, and `alloc = false` is
+///   the answer: the other one can be put inside a `smarm::Alloc`, whose page shows how. The program's own unit tests have no allocator of
+///   smarm's unless one is written: their `main` is the test harness's.
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::main(attribute.into(), item.into()).into()

@@ -49,6 +49,8 @@ pub(crate) struct Options {
     /// Calls of `Config`'s methods, in the order they were written.
     pub(crate) calls: Vec<(Ident, Value)>,
     pub(crate) watchdog: Option<Value>,
+    /// `alloc = false`
+    pub(crate) own_allocator: bool,
 }
 
 pub(crate) enum Workers {
@@ -120,7 +122,7 @@ fn take(attr: Attr, name: Ident, value: Option<Expr>, options: &mut Options) -> 
         Takes::Policy => options.calls.push((name, policy(key, value)?)),
         Takes::Time => options.calls.push((name, value::time(key.name, value)?)),
         Takes::Watchdog => options.watchdog = Some(watchdog(key, value)?),
-        Takes::Switch => no_allocator_yet(&value)?,
+        Takes::Switch => options.own_allocator = !switch(key, &value)?,
         Takes::Path => options.smarm = Some(value::path(value)?),
     }
     Ok(())
@@ -204,11 +206,11 @@ fn watchdog(key: &Key, value: Expr) -> Result<Value> {
     }
 }
 
-fn no_allocator_yet(value: &Expr) -> Result<()> {
+/// Said in the source: what is generated depends on it.
+fn switch(key: &Key, value: &Expr) -> Result<bool> {
     match literal(value) {
-        Some(Lit::Bool(alloc)) if !alloc.value => Ok(()),
-        Some(Lit::Bool(_)) => refuse(value, "the allocator hook is not there yet: remove `alloc = true`"),
-        _ => refuse(value, "`alloc` takes `true` or `false`"),
+        Some(Lit::Bool(switch)) => Ok(switch.value),
+        _ => refuse(value, format!("`{}` takes `true` or `false`", key.name)),
     }
 }
 

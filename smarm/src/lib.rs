@@ -27,6 +27,9 @@
 //! - A wait ([`recv`](channel::Receiver::recv), [`join`](JoinHandle::join), [`sleep`]) parks the actor, not the thread. **Every switch is
 //!   visible in the source**: a call that may park, [`yield_now`], [`check!`]; never in a destructor, an allocation, a `send` on an
 //!   unbounded channel.
+//! - **No actor starves the others of its worker**, as long as it comes to a safe point now and then. Allocations ([`Alloc`], which
+//!   [`main`](macro@main) makes the program's allocator) and safe points count down a *budget*; when the actor has had its
+//!   [slice](runtime::Config::timeslice_cycles), the next safe point lets the others run. [`no_preempt`] puts that off.
 //! - **An actor that has started never changes its OS thread.** `Rc`, `MutexGuard`, a thread-local generator may live on its stack.
 //! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's.
 //!
@@ -35,7 +38,8 @@
 //! - Linux on x86-64, Rust 1.95, `panic = "unwind"`.
 //! - A wait inside a lazy `thread_local!` initialiser, or inside a scoped thread-local section, lets another actor of the same thread
 //!   see it half done: no runtime with stacks avoids that. Initialisers that are `const` are safe.
-//! - A `std::sync` lock held over a wait can block its worker, and all that runs there.
+//! - A `std::sync` lock held over a wait can block its worker, and all that runs there: [`no_preempt`] keeps the switch out,
+//!   [`forbid_yield`] finds it.
 //! - A kill takes effect at a safe point only; code that comes to none cannot be killed.
 //! - Code that computes without a safe point keeps the started actors of its worker waiting; those that have not started move to other
 //!   workers.
@@ -90,7 +94,10 @@ mod api {
     pub use crate::exit::{ExitReason, PanicInfo};
     pub use crate::pid::Pid;
     pub use crate::runtime::{RuntimeHandle, handle, run};
-    pub use crate::task::api::{current, kill, mask_kill, park_current, try_current, unpark, yield_now};
+    pub use crate::task::alloc::Alloc;
+    pub use crate::task::api::{
+        current, forbid_yield, kill, mask_kill, no_preempt, park_current, try_current, unpark, yield_now,
+    };
     pub use crate::time::sleep;
     pub use smarm_macros::{actor, main, preemptible, test};
 }
@@ -103,8 +110,8 @@ pub(crate) use sched::Host;
 
 /// A safe point by hand: lets others run if this actor's slice is over, and delivers a kill.
 ///
-/// For loops that compute for long and make no other smarm call. Costs a few nanoseconds; does nothing on a plain thread and while
-/// unwinding.
+/// For loops that compute for long and make no other smarm call. Costs about a nanosecond, and less beside real work; does nothing on a
+/// plain thread and while unwinding. Inside [`no_preempt`] it only counts.
 ///
 /// ```
 /// smarm::run(|| {

@@ -21,7 +21,7 @@ use crate::task::wait::WaitKind;
 pub fn sleep(duration: Duration) {
     let slot = current::waiter();
     let deadline_ns = clock::deadline_after(duration);
-    while !park::is_unwinding(slot) {
+    while !park::may_not_wait(slot, "`sleep`") {
         park::deliver_kill(slot);
         let wake = park::park(slot, WaitKind::Sleep, None, Some(deadline_ns));
         if wake == Wake::TimedOut || clock::now_ns() >= deadline_ns {

@@ -2,7 +2,7 @@
 //!
 //! The compiler takes the address of a thread-local for a constant of the function that asks for it. Of a switch it
 //! knows nothing, and so it may keep the address from before to after. So smarm reads its thread-local in an accessor that
-//! is never inlined. Nothing in the language promises that this is enough; so the rules are applied to the
+//! is never inlined; so does the allocator hook, which is in every allocation. Nothing in the language promises that this is enough; so the rules are applied to the
 //! assembly of a release build, and of one with fat link-time optimization, where also the code of std can be inlined.
 //!
 //! Each rule is a function over assembly, tested on planted violations.
@@ -91,6 +91,16 @@ fn the_accessor_is_a_function_and_reads_the_thread_local() {
 #[test]
 fn the_accessor_is_a_function_and_reads_the_thread_local_under_fat_lto() {
     none(&rules::accessor_reads(&FAT));
+}
+
+#[test]
+fn the_allocator_hook_is_a_function_that_switches_nowhere() {
+    none(&rules::hook_is_apart(&RELEASE));
+}
+
+#[test]
+fn the_allocator_hook_is_a_function_that_switches_nowhere_under_fat_lto() {
+    none(&rules::hook_is_apart(&FAT));
 }
 
 #[test]

@@ -5,6 +5,22 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+/// With the hook in its allocations, and so in what allocates and switches.
+#[global_allocator]
+static ALLOC: smarm::Alloc = smarm::Alloc::system();
+
+/// Allocates between two switches: the hook, or what is left of it when it is inlined, is on both sides.
+#[inline(never)]
+fn allocates_and_yields(rounds: usize) -> usize {
+    let mut lengths = 0;
+    for round in 0..rounds {
+        let block = black_box(vec![1_u8; round]);
+        smarm::yield_now();
+        lengths += black_box(block.clone()).len();
+    }
+    lengths
+}
+
 /// Asks in each round who runs, with a switch between two rounds.
 #[inline(never)]
 fn names_and_yields(rounds: u32) -> usize {
@@ -62,7 +78,8 @@ fn waits_at_oneshot() -> Option<u64> {
 
 fn main() {
     let total = smarm::run(|| {
-        let counts = names_and_yields(black_box(3)) as u64 + computes_and_checks(black_box(3));
+        let yields = names_and_yields(black_box(3)) + allocates_and_yields(black_box(3));
+        let counts = yields as u64 + computes_and_checks(black_box(3));
         let answers = [waits_at_unbounded(), waits_at_bounded(), waits_at_oneshot()];
         counts + answers.iter().flatten().sum::<u64>()
     });

@@ -1,12 +1,15 @@
 //! The rules. Each gives back what breaks it.
 
 use super::assembly::{Function, names};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// `smarm::task::current::here`.
 const ACCESSOR: &str = "5smarm4task7current4here";
 
-/// The thread-local that it reads.
+/// `smarm::task::alloc::count`, which is in each allocation.
+const HOOK: &str = "5smarm4task5alloc5count";
+
+/// The thread-local that both read.
 const THREAD_LOCAL: &str = "5smarm4task7current4HERE";
 
 /// `smarm::sys::arch::x86_64::switch`.
@@ -22,6 +25,45 @@ pub(crate) fn accessor_reads(program: &[Function]) -> Vec<String> {
     let list =
         || format!("{} does not read the thread-local:\n{}", accessor.symbol, accessor.lines.join("\n"));
     if reads { Vec::new() } else { vec![list()] }
+}
+
+/// The hook in the allocator is a function of its own, it reads the thread-local there, and nothing that it calls switches or allocates.
+pub(crate) fn hook_is_apart(program: &[Function]) -> Vec<String> {
+    let hooks: Vec<_> = program.iter().filter(|function| names(&function.symbol, HOOK)).collect();
+    let [hook] = hooks[..] else {
+        return vec![format!("{} functions are the hook, and not one", hooks.len())];
+    };
+    let mut violations = Vec::new();
+    if !hook.thread_locals().any(|line| line.contains(THREAD_LOCAL)) {
+        violations.push(format!("{} does not read the thread-local", hook.symbol));
+    }
+    for function in reached(hook, program) {
+        let wrong = [SWITCH, "__rust_alloc", "__rust_realloc"];
+        let wrong = wrong.into_iter().filter(|path| function.mentions(path));
+        violations.extend(
+            wrong.map(|path| format!("{} is reached from the hook, and calls {path}", function.symbol)),
+        );
+    }
+    violations
+}
+
+/// A function, and all those that it leads to.
+fn reached<'p>(from: &'p Function, program: &'p [Function]) -> Vec<&'p Function> {
+    let mut reached = vec![from];
+    let mut next = 0;
+    while let Some(function) = reached.get(next).copied() {
+        let words: HashSet<_> = function.lines.iter().flat_map(|line| words(line)).collect();
+        let new = program.iter().filter(|other| words.contains(other.symbol.as_str()));
+        let new: Vec<_> = new.filter(|other| !reached.contains(other)).collect();
+        reached.extend(new);
+        next += 1;
+    }
+    reached
+}
+
+/// What could be a symbol in a line.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|letter: char| !(letter.is_alphanumeric() || "_$.".contains(letter)))
 }
 
 /// What contains a switch contains no access to a thread-local, smarm's or another's.
@@ -121,6 +163,27 @@ mod tests {
         assert_eq!(accessor_reads(&[function(HERE, &["movq %fs:x@TPOFF, %rax", "retq"])]).len(), 1);
         let good = "movq %fs:_ZN5smarm4task7current4HERE17h00E@TPOFF, %rax";
         assert!(accessor_reads(&[function(HERE, &[good, "retq"])]).is_empty());
+    }
+
+    #[test]
+    fn a_hook_that_is_inlined_or_reads_something_else_is_found() {
+        assert_eq!(hook_is_apart(&[function("main", &["movq %fs:x@TPOFF, %rax"])]).len(), 1);
+        let other = function("_ZN5smarm4task5alloc5count17h00E", &["movq %fs:x@TPOFF, %rax", "retq"]);
+        assert_eq!(hook_is_apart(&[other]).len(), 1);
+    }
+
+    #[test]
+    fn a_hook_that_switches_or_allocates_by_a_detour_is_found() {
+        let read = "movq %fs:_ZN5smarm4task7current4HERE17h00E@TPOFF, %rax";
+        let hook = function("_ZN5smarm4task5alloc5count17h00E", &[read, "jmp look"]);
+        let fine = function("look", &["rdtsc", "retq"]);
+        assert!(hook_is_apart(&[hook.clone(), fine]).is_empty());
+        let switches = function("look", &[CALL_SWITCH, "retq"]);
+        assert_eq!(hook_is_apart(&[hook.clone(), switches]).len(), 1);
+        let look = function("look", &["callq further@PLT", "retq"]);
+        let allocates =
+            function("further", &["callq *_RNvCs1_7___rustc12___rust_alloc@GOTPCREL(%rip)", "retq"]);
+        assert_eq!(hook_is_apart(&[hook, look, allocates]).len(), 1);
     }
 
     #[test]

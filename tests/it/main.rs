@@ -12,6 +12,7 @@ mod oneshot;
 mod outside;
 mod panic;
 mod pid;
+mod preemption;
 mod regressions;
 mod rendezvous;
 mod run;
@@ -30,3 +31,7 @@ mod stack;
 mod stats;
 mod unwinding;
 mod yield_sleep;
+
+/// As `#[smarm::main]` makes it: all tests run with the hook in their allocations.
+#[global_allocator]
+static ALLOC: smarm::Alloc = smarm::Alloc::system();

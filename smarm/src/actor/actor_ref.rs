@@ -193,7 +193,7 @@ impl<M> ActorRef<M> {
     #[cold]
     fn send_when_room(&self, mut message: M, call: Option<Patience>) -> Result<(), Refused<M>> {
         let slot = current::waiter();
-        if call.is_none() && park::is_unwinding(slot) {
+        if call.is_none() && park::may_not_wait(slot, "a cast to a full mailbox") {
             return self.send_over(message).map_err(Refused::Closed);
         }
         let (core, me) = (self.core(), slot.pid());
@@ -279,7 +279,7 @@ impl<M> ActorRef<M> {
             if let Some(reason) = self.core().final_reason() {
                 return reason;
             }
-            if park::is_unwinding(slot) {
+            if park::may_not_wait(slot, "`join`") {
                 return ExitReason::Unwinding;
             }
             park::deliver_kill(slot);

@@ -314,7 +314,7 @@ impl<M> ActorRef<M> {
     ) -> Result<T, CallError> {
         checkpoint();
         let slot = current::waiter();
-        if park::is_unwinding(slot) {
+        if park::may_not_wait(slot, "a call") {
             return Err(CallError::Unwinding {});
         }
         let (caller, callee) = (slot.pid(), self.pid());

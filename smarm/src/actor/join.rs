@@ -73,7 +73,7 @@ impl<T> JoinHandle<T> {
         let header = self.header();
         header.wait.used_by(slot.runtime());
         while !header.is_done() {
-            if park::is_unwinding(slot) {
+            if park::may_not_wait(slot, "`join`") {
                 return Err(ExitReason::Unwinding);
             }
             park::deliver_kill(slot);

@@ -132,7 +132,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let parent = current::waiter();
-    if park::is_unwinding(parent) {
+    if park::may_not_wait(parent, "`scope`") {
         eprintln!(
             "smarm: `scope` was entered by {} while it unwinds, where it could not wait for its actors",
             parent.pid()

@@ -182,7 +182,7 @@ impl<T> Bounded<T> {
 
     fn wait_for_room(&self, message: T, deadline_ns: Option<u64>) -> Result<(), SendTimeoutError<T>> {
         let slot = current::waiter();
-        if park::is_unwinding(slot) {
+        if park::may_not_wait(slot, "`send` on a full channel") {
             return Err(SendTimeoutError::Unwinding(message));
         }
         let killed = park::kill_is_due(slot);
@@ -312,7 +312,7 @@ impl<T> Bounded<T> {
     pub(super) fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
         self.used();
         let slot = current::waiter();
-        if park::is_unwinding(slot) {
+        if park::may_not_wait(slot, "`recv` on an empty channel") {
             return self.try_recv().map_err(|error| match error {
                 TryRecvError::Empty => RecvTimeoutError::Unwinding,
                 TryRecvError::Disconnected => RecvTimeoutError::Disconnected,

@@ -195,7 +195,7 @@ impl<T> Receiver<T> {
                 return Err(RecvTimeoutError::Timeout);
             }
             let slot = *slot.get_or_insert_with(current::waiter);
-            if park::is_unwinding(slot) {
+            if park::may_not_wait(slot, "`recv` on an empty oneshot") {
                 return Err(RecvTimeoutError::Unwinding);
             }
             park::deliver_kill(slot);

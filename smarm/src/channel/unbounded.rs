@@ -454,8 +454,8 @@ impl<T> Unbounded<T> {
         let slot = current::waiter_of(here);
         self.wait.used_by(slot.runtime());
         loop {
-            let unwinding = park::is_unwinding(slot);
-            let waited = if unwinding { Err(Wake::Unparked) } else { self.park_receiver(slot, deadline_ns) };
+            let stays = park::must_not_park(slot);
+            let waited = if stays { Err(Wake::Unparked) } else { self.park_receiver(slot, deadline_ns) };
             let wake = match waited {
                 Ok(message) => return Ok(message),
                 Err(wake) => wake,
@@ -464,7 +464,11 @@ impl<T> Unbounded<T> {
             match unsafe { self.try_recv() } {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) if unwinding => return Err(RecvTimeoutError::Unwinding),
+                Err(TryRecvError::Empty)
+                    if stays && park::may_not_wait(slot, "`recv` on an empty channel") =>
+                {
+                    return Err(RecvTimeoutError::Unwinding);
+                }
                 Err(TryRecvError::Empty) if wake == Wake::TimedOut => return Err(RecvTimeoutError::Timeout),
                 Err(TryRecvError::Empty) => park::deliver_kill(slot),
             }

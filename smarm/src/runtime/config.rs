@@ -27,7 +27,7 @@ const DEFAULT_STACK_BYTES: usize = 256 << 10;
 /// The root runs what would otherwise be `main`, so it gets what `main` gets.
 const DEFAULT_ROOT_STACK_BYTES: usize = MAX_STACK_BYTES;
 
-/// Allocations between two looks at the clock: a look costs about half as much as the allocation it rides on.
+/// Events before the first look at the clock: a look costs as much as some ten of them, and most turns end earlier.
 const DEFAULT_ALLOC_INTERVAL: u32 = 128;
 
 /// About 100 µs at 3 GHz: long against a switch, short against what a user notices.
@@ -46,7 +46,7 @@ const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 ///
 /// | method | unit | default |
 /// |---|---|---|
-/// | [`alloc_interval`](Config::alloc_interval) | allocations | 128 |
+/// | [`alloc_interval`](Config::alloc_interval) | allocations and safe points | 128 |
 /// | [`timeslice_cycles`](Config::timeslice_cycles) | cycles of the CPU's time-stamp counter | 300 000 |
 /// | [`stack_size`](Config::stack_size) | bytes of address space | 256 KiB |
 /// | [`root_stack_size`](Config::root_stack_size) | bytes of address space | 8 MiB |
@@ -163,14 +163,15 @@ impl Config {
         }
     }
 
-    /// After how many allocations an actor's slice is looked at for the first time; 128 by default.
+    /// After how many allocations and safe points an actor's slice is looked at for the first time in a turn, at most; 128 by default.
     ///
-    /// Only where `smarm::Alloc` is the global allocator. The interval then adapts, so that looks
-    /// are 10 to 20 µs apart whatever an actor allocates.
+    /// Allocations count where [`smarm::Alloc`](crate::Alloc) is the global allocator, safe points everywhere. The interval adapts, so that
+    /// looks are 10 to 20 µs apart whatever an actor does; where events are cheap, each 1024th is looked at. Lower it if single
+    /// events take many microseconds.
     ///
     /// # Panics
     ///
-    /// If `allocations` is 0.
+    /// If `events` is 0.
     ///
     /// # Examples
     ///
@@ -179,16 +180,20 @@ impl Config {
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn alloc_interval(mut self, allocations: u32) -> Self {
-        assert!(allocations != 0, "`alloc_interval(0)` has no meaning: write 1 to look at every allocation");
-        self.alloc_interval = allocations;
+    pub fn alloc_interval(mut self, events: u32) -> Self {
+        assert!(
+            events != 0,
+            "`alloc_interval(0)` has no meaning: write 1 to look at the first event of each turn"
+        );
+        self.alloc_interval = events;
         self
     }
 
     /// How long an actor runs before others get their turn, in cycles of the CPU's time-stamp counter;
     /// 300 000 by default, about 100 µs at 3 GHz.
     ///
-    /// An actor is switched out at the first safe point after that, and only if another waits to run.
+    /// An actor is switched out at the first safe point after that, and only if another waits to run. Where the counter is not
+    /// one of constant rate, the system's clock stands in for it, and a cycle is a third of a nanosecond.
     ///
     /// # Panics
     ///
@@ -202,7 +207,7 @@ impl Config {
     #[must_use]
     #[track_caller]
     pub fn timeslice_cycles(mut self, cycles: u64) -> Self {
-        assert!(cycles != 0, "`timeslice_cycles(0)` has no meaning: write 1 to switch at every safe point");
+        assert!(cycles != 0, "`timeslice_cycles(0)` has no meaning: write 1 to switch as often as possible");
         self.timeslice_cycles = cycles;
         self
     }
@@ -419,8 +424,14 @@ mod tests {
 
     #[test]
     fn zero_intervals_and_slices_are_refused() {
-        assert!(std::panic::catch_unwind(|| Config::exact(1).alloc_interval(0)).is_err());
-        assert!(std::panic::catch_unwind(|| Config::exact(1).timeslice_cycles(0)).is_err());
+        for (name, zero) in [
+            ("`alloc_interval(0)`", (|| Config::exact(1).alloc_interval(0)) as fn() -> Config),
+            ("`timeslice_cycles(0)`", || Config::exact(1).timeslice_cycles(0)),
+        ] {
+            let payload = std::panic::catch_unwind(zero).expect_err("the misuse is refused");
+            let sentence = payload.downcast_ref::<&str>().expect("the refusal is a sentence");
+            assert!(sentence.starts_with(name) && sentence.contains("write 1"), "{sentence}");
+        }
     }
 
     #[test]

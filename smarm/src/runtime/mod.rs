@@ -77,6 +77,7 @@ pub fn init(config: Config) -> Runtime {
 }
 
 fn start(config: &Config) -> Result<Runtime, String> {
+    clock::set_up();
     stack::set_up()?;
     fault::install(report::describe_owner);
     actor::install_panic_hook();
@@ -107,7 +108,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         stack_class: class(config.stack_bytes),
         root_stack_class: class(config.root_stack_bytes),
-        budget_events: config.alloc_interval,
+        alloc_interval: config.alloc_interval,
         timeslice_cycles: config.timeslice_cycles,
         deadlock_fails: config.deadlock == Deadlock::Fail,
         shutdown_timeout: config.shutdown_timeout,
@@ -198,7 +199,7 @@ impl Runtime {
         );
         let _running = Running(&self.running);
         let caller = current::waiter();
-        if park::is_unwinding(caller) {
+        if park::may_not_wait(caller, "`run`") {
             eprintln!(
                 "smarm: `run` was called by actor {} while it unwinds, where it cannot wait",
                 caller.pid()

@@ -141,8 +141,9 @@ impl Schedule for Host {
         quiet::await_inspection();
     }
 
-    fn slice_is_over(slot: SlotRef) -> bool {
-        worker::home_of(slot).slice_is_over()
+    #[inline(always)]
+    fn end_slice(slot: SlotRef) {
+        worker::home_of(slot).end_slice(slot);
     }
 }
 

@@ -17,8 +17,8 @@ use crate::sys::stack::StackClass;
 pub(crate) struct Settings {
     pub(crate) stack_class: StackClass,
     pub(crate) root_stack_class: StackClass,
-    /// Events between two looks at the clock.
-    pub(crate) budget_events: u32,
+    /// Both as in `Config`.
+    pub(crate) alloc_interval: u32,
     pub(crate) timeslice_cycles: u64,
     /// A certain deadlock ends the run instead of only being reported.
     pub(crate) deadlock_fails: bool,

@@ -140,8 +140,6 @@ pub(crate) struct Worker {
     next_timer_ns: Cell<u64>,
     /// How long the last sleep took, with the watch before it.
     last_sleep_ns: Cell<u64>,
-    /// When the running actor's slice began; 0 until its budget first reached zero.
-    slice_start: Cell<u64>,
     supplies: OwnerCell<Supplies>,
     replies: OwnerCell<Replies>,
     /// Callers that wait with a deadline, at the last sleep.
@@ -199,7 +197,6 @@ impl Worker {
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
             last_sleep_ns: Cell::new(u64::MAX),
-            slice_start: Cell::new(0),
             supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
             replies: OwnerCell::default(),
             waiting_callers: super::stats::Gauge::default(),
@@ -244,6 +241,7 @@ impl Worker {
         let shared = self.shared();
         self.here.runtime.set(shared.id);
         self.here.worker.set(ptr::from_ref(self).cast());
+        self.here.budget.set_up(shared.settings.alloc_interval, shared.settings.timeslice_cycles);
         let supplies = Supplies::new(shared.settings.stack_class, shared.workers().len());
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|old| *old = supplies) };

@@ -66,13 +66,61 @@ pub fn mask_kill<T>(f: impl FnOnce() -> T) -> T {
     parking::mask_kill(f)
 }
 
+/// Runs `f` without a switch: [`check!`](crate::check) and [`yield_now`] do nothing in it, and a kill waits until it has returned.
+///
+/// For a few lines during which no other actor of this worker may run: a `std::sync` lock held over a loop with checks in it, a borrowed
+/// `RefCell` that actors of one thread share. Actors on other workers do run. The slice goes on, so the next safe point after it may switch.
+/// Calls nest, and a panic in `f` ends it too. On a plain thread it just calls `f`. Erlang has no cousin: there nothing is shared.
+///
+/// # Panics
+///
+/// What would have to wait in it panics, with a sentence that names the call: nobody could run who would end the wait. What need not wait
+/// works: a `recv` that finds a message, a `send` that finds room. A call to a server, [`scope`](crate::scope()), [`sleep`](crate::sleep)
+/// and [`park_current`] always count as waits. While its actor unwinds, waits return their errors as everywhere.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// static LOG: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+///
+/// smarm::run(|| {
+///     smarm::no_preempt(|| {
+///         let mut log = LOG.lock().unwrap();
+///         for n in 0..1000 {
+///             smarm::check!(); // would let another actor block this thread at the lock
+///             log.push(n);
+///         }
+///     });
+/// });
+/// ```
+pub fn no_preempt<T>(f: impl FnOnce() -> T) -> T {
+    preempt::no_preempt(f)
+}
+
+/// Runs `f`, and panics at any safe point in it that would switch: a help to find waits where there must be none.
+///
+/// For code that must not be left half done on its thread, such as the initialiser of a `thread_local!`, or a scoped thread-local section. A
+/// safe point that would not switch, a `recv` that finds a message for one, goes unnoticed. Inside [`no_preempt`] safe points do not
+/// switch, so it changes nothing there. Calls nest. On a plain thread it just calls `f`.
+///
+/// # Panics
+///
+/// As said, with a sentence that names the call.
+///
+/// ```should_panic
+/// smarm::run(|| smarm::forbid_yield(|| smarm::yield_now()));
+/// ```
+pub fn forbid_yield<T>(f: impl FnOnce() -> T) -> T {
+    preempt::forbid_yield(f)
+}
+
 /// Parks the caller until [`unpark`] is called for it, or returns at once if it was called before.
 ///
 /// A building block; channels are easier. It may return for no reason, so call it in a loop around a condition. On a plain thread it
 /// blocks; there nobody can name the caller, so use [`std::thread::park`]. A safe point; while unwinding it returns at once.
 pub fn park_current() {
     let slot = here::waiter();
-    if !parking::is_unwinding(slot) {
+    if !parking::may_not_wait(slot, "`park_current`") {
         parking::deliver_kill(slot);
         parking::park(slot, WaitKind::Elsewhere, None, None);
         parking::deliver_kill(slot);

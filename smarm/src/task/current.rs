@@ -14,6 +14,7 @@
 use core::cell::Cell;
 use core::ptr;
 
+use super::budget::Budget;
 use super::slot::{self, Slot, SlotRef};
 use crate::pid::Pid;
 use crate::sys::stack::StackClass;
@@ -23,8 +24,8 @@ use crate::sys::stack::StackClass;
 pub(crate) struct Here {
     /// The actor that runs; null while the worker itself does.
     pub(crate) running: Cell<*const Slot>,
-    /// Events that are left until somebody looks at the clock.
-    pub(crate) budget: Cell<u32>,
+    /// How long that actor may still run.
+    pub(crate) budget: Budget,
     /// Which runtime; 0 before the first one.
     pub(crate) runtime: Cell<u32>,
     /// The worker, as `sched` knows it.
@@ -35,7 +36,7 @@ impl Here {
     pub(crate) const fn new() -> Self {
         Self {
             running: Cell::new(ptr::null()),
-            budget: Cell::new(0),
+            budget: Budget::new(),
             runtime: Cell::new(0),
             worker: Cell::new(ptr::null()),
         }
@@ -81,6 +82,13 @@ pub(crate) fn here() -> Option<&'static Here> {
     unsafe { core::arch::asm!("/* {0} */", inout(reg) here, options(nostack, preserves_flags)) };
     // SAFETY: null, or part of a worker block, which is never freed.
     unsafe { here.as_ref() }
+}
+
+/// The same, cheaper, for the one function that is never inlined itself, does not switch, and hands nothing on: the allocator hook.
+#[inline(always)]
+pub(super) fn here_in_leaf() -> Option<&'static Here> {
+    // SAFETY: null, or part of a worker block, which is never freed.
+    unsafe { HERE.get().as_ref() }
 }
 
 /// The runtime of the code that runs here: an actor's; 0 on a plain thread.

@@ -12,7 +12,11 @@ pub(crate) mod state;
 pub(crate) mod winner;
 
 #[cfg(not(loom))]
+pub(crate) mod alloc;
+#[cfg(not(loom))]
 pub(crate) mod api;
+#[cfg(not(loom))]
+pub(crate) mod budget;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]
@@ -98,8 +102,8 @@ mod host {
         /// Holds the current actor while an inspector looks at what it waited for.
         fn await_inspection();
 
-        /// Fills the budget, which has reached zero; true if the slice is over too.
-        fn slice_is_over(slot: SlotRef) -> bool;
+        /// Suspends the current actor, whose slice is over, behind the others that wait.
+        fn end_slice(slot: SlotRef);
     }
 
     /// Makes an actor of a job; see [`Schedule::spawn`].

@@ -20,7 +20,7 @@ use core::time::Duration;
 use super::Schedule;
 use super::current::{self, Here};
 use super::reply::{Answer, CallId};
-use super::slot::{self, SlotRef};
+use super::slot::{self, Hold, SlotRef};
 use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
@@ -53,6 +53,7 @@ pub(crate) fn park(
     if is_plain(slot) {
         return park_thread(slot, deadline_ns);
     }
+    debug_assert!(slot.hold.get() == Hold::None, "a wait asks `may_not_wait` first");
     slot.wait_kind.set(kind);
     slot.waits_for.set(object.map_or(ptr::null(), ptr::from_ref));
     let wake = park_actor(slot, deadline_ns);
@@ -135,10 +136,38 @@ fn park_thread(slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
     }
 }
 
-/// Whether the actor that runs here unwinds: then it may not switch. (A plain thread that unwinds may block.)
+/// Whether a wait must not happen because the actor that runs here unwinds. (A plain thread that unwinds may block.) Each wait asks, with
+/// nothing registered yet, once it has found that it would have to wait.
+///
+/// # Panics
+///
+/// Inside `no_preempt` and `forbid_yield`; the sentence names the `call`.
 #[inline]
-pub(crate) fn is_unwinding(slot: SlotRef) -> bool {
+pub(crate) fn may_not_wait(slot: SlotRef, call: &str) -> bool {
+    is_unwinding(slot) || (slot.hold.get() != Hold::None && refuse(slot, call))
+}
+
+/// The same question for a wait that looks once more before it gives up.
+#[inline]
+pub(crate) fn must_not_park(slot: SlotRef) -> bool {
+    is_unwinding(slot) || slot.hold.get() != Hold::None
+}
+
+#[inline]
+fn is_unwinding(slot: SlotRef) -> bool {
     std::thread::panicking() && !is_plain(slot)
+}
+
+/// The actor would switch where it has asked not to.
+#[cold]
+#[inline(never)]
+pub(crate) fn refuse(slot: SlotRef, call: &str) -> ! {
+    match slot.hold.get() {
+        Hold::NoPreempt => panic!(
+            "{call} would have to wait inside `smarm::no_preempt`, where its actor may not be switched out: take the wait out of there"
+        ),
+        _ => panic!("{call} would let other actors run inside `smarm::forbid_yield`"),
+    }
 }
 
 #[inline]
@@ -202,7 +231,7 @@ pub(crate) fn end_idle(pid: Pid) -> bool {
 /// What a killed actor unwinds with. Nobody outside this crate can name it.
 pub(crate) struct KillSignal;
 
-/// Unwinds the current actor if it was killed and may be: not inside `mask_kill`, not while it unwinds already.
+/// Unwinds the current actor if it was killed and may be: not inside `mask_kill` or `no_preempt`, not while it unwinds already.
 #[inline]
 pub(crate) fn deliver_kill(slot: SlotRef) {
     if slot.state.is_killed() && may_be_killed(slot) {
@@ -217,7 +246,7 @@ pub(crate) fn kill_is_due(slot: SlotRef) -> bool {
 }
 
 fn may_be_killed(slot: SlotRef) -> bool {
-    slot.kill_masks.get() == 0 && !std::thread::panicking()
+    slot.kill_masks.get() == 0 && slot.hold.get() != Hold::NoPreempt && !std::thread::panicking()
 }
 
 /// Runs `f` with kills put off: `f` may wait, and is not unwound. Nests.

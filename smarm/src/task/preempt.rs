@@ -1,11 +1,12 @@
-//! The budget: how long an actor may run while others wait.
+//! Safe points: where an actor that has no reason to wait can be switched out or killed.
 //!
-//! There is one place where an actor that has no reason to wait can be switched out or killed: [`checkpoint`]. `check!()` calls it, and so
-//! does every call that may park, before it looks: an actor whose channel never runs empty does not starve the others.
+//! There is one place for that: [`checkpoint`]. `check!()` calls it, and so does every call that may park, before it looks: an actor whose
+//! channel never runs empty does not starve the others. When a slice is over, the [`budget`](super::budget) knows.
 
 use super::Schedule;
 use super::current::{self, Here};
 use super::park;
+use super::slot::{Hold, SlotRef};
 use crate::Host;
 
 /// A safe point: delivers a kill, and switches if this actor's slice is over and another one waits. Nothing on a plain thread,
@@ -28,33 +29,25 @@ pub(crate) fn checkpoint_and_note() -> Option<&'static Here> {
 /// The same, but it delivers no kill: for loops with `unsafe` code in them, which an unwinding could surprise.
 #[inline]
 pub fn checkpoint_no_kill() {
-    if let Some(slot) = current::actor() {
-        slot.kill_masks.set(slot.kill_masks.get() + 1);
-        checkpoint();
-        slot.kill_masks.set(slot.kill_masks.get() - 1);
-    }
+    park::mask_kill(checkpoint);
 }
 
 #[inline(always)]
 fn checkpoint_on(here: &'static Here) {
     let Some(slot) = here.actor() else { return };
-    let budget = here.budget.get();
-    if budget == 0 || slot.state.is_killed() {
-        return look_up(here);
+    let is_due = here.budget.count();
+    if is_due || slot.state.is_killed() {
+        look_up(here, slot, is_due);
     }
-    here.budget.set(budget - 1);
 }
 
-/// The budget has reached zero, or there is a kill to deliver.
+/// It is time to look at the clock, or there is a kill to deliver.
 #[cold]
-fn look_up(here: &'static Here) {
-    let Some(slot) = here.actor() else { return };
+#[inline(never)]
+fn look_up(here: &'static Here, slot: SlotRef, is_due: bool) {
     park::deliver_kill(slot);
-    if here.budget.get() > 0 {
-        return; // a kill that is masked
-    }
-    if Host::slice_is_over(slot) && !std::thread::panicking() {
-        Host::yield_now(slot);
+    if is_due && here.budget.is_over() && may_switch(slot, "a safe point") {
+        Host::end_slice(slot);
         park::deliver_kill(slot);
     }
 }
@@ -66,10 +59,52 @@ pub(crate) fn yield_now() {
         std::thread::yield_now();
         return;
     };
-    if std::thread::panicking() {
+    if !may_switch(slot, "`yield_now`") {
         return;
     }
     park::deliver_kill(slot);
     Host::yield_now(slot);
     park::deliver_kill(slot);
+}
+
+/// Whether an actor that need not wait may be switched out by this call.
+#[inline]
+fn may_switch(slot: SlotRef, call: &str) -> bool {
+    if std::thread::panicking() {
+        return false;
+    }
+    match slot.hold.get() {
+        Hold::None => true,
+        Hold::NoPreempt => false,
+        Hold::NoYield => park::refuse(slot, call),
+    }
+}
+
+/// Runs `f` without a switch.
+#[inline]
+pub(crate) fn no_preempt<T>(f: impl FnOnce() -> T) -> T {
+    hold(Hold::NoPreempt, f)
+}
+
+/// Runs `f`, which panics where it would switch.
+#[inline]
+pub(crate) fn forbid_yield<T>(f: impl FnOnce() -> T) -> T {
+    hold(Hold::NoYield, f)
+}
+
+/// Runs `f` with this hold on its actor, or with the one that is there if that is stronger.
+#[inline]
+fn hold<T>(wanted: Hold, f: impl FnOnce() -> T) -> T {
+    /// Puts the hold back that was there before, also when `f` unwinds.
+    struct Restore(SlotRef, Hold);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            self.0.hold.set(self.1);
+        }
+    }
+    let Some(slot) = current::actor() else { return f() };
+    let before = slot.hold.get();
+    slot.hold.set(before.max(wanted));
+    let _restore = Restore(slot, before);
+    f()
 }

@@ -40,6 +40,16 @@ pub(crate) enum Burial {
     CallerTold,
 }
 
+/// What keeps an actor from being switched out: the function that it is in. A stronger one is greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Hold {
+    None,
+    /// `forbid_yield`: a switch is a mistake, and panics.
+    NoYield,
+    /// `no_preempt`: safe points do not switch and deliver no kill; a wait is a mistake, and panics.
+    NoPreempt,
+}
+
 /// A panic that is underway, or over.
 #[derive(Debug, Default)]
 struct Panic {
@@ -118,6 +128,7 @@ pub(crate) struct Slot {
     pub(crate) burial: Cell<Burial>,
     /// How many `mask_kill` sections the actor is in.
     pub(crate) kill_masks: Cell<u16>,
+    pub(crate) hold: Cell<Hold>,
     /// Position of the stack in its class, while there is one.
     pub(crate) stack_index: Cell<u32>,
     index: u32,
@@ -167,6 +178,7 @@ impl Slot {
             stack_class: Cell::new(StackClass::SMALLEST),
             burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
+            hold: Cell::new(Hold::None),
             stack_index: Cell::new(0),
             index,
             winner: WinnerWord::new(),
@@ -247,6 +259,7 @@ impl Slot {
         self.panic.set(None);
         self.burial.set(Burial::None);
         self.kill_masks.set(0);
+        self.hold.set(Hold::None);
         self.entered.set(ptr::null());
     }
 

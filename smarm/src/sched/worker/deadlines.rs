@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Worker;
 use crate::driver::timer::TimerKey;
 use crate::sched::timers::{Due, FiringKey};
-use crate::sys::{arch, clock};
+use crate::sys::clock;
 use crate::task::park;
 use crate::task::slot::SlotRef;
 use crate::task::{Firing, Runtime};
@@ -48,7 +48,7 @@ impl Worker {
     /// The time, at most some hundred microseconds ago: reading the cycle counter costs less than half as much as the clock.
     #[inline]
     pub(super) fn about_now(&self) -> u64 {
-        let cycles = arch::cycles();
+        let cycles = clock::cycles();
         if cycles.wrapping_sub(self.time_cycles.get()) > FRESH_CYCLES {
             self.time_cycles.set(cycles);
             self.time_ns.set(clock::now_ns());

@@ -8,7 +8,6 @@ use core::ptr;
 use super::{Action, POLL_INTERVAL, Worker, home_of};
 use crate::fiber::{self, Context};
 use crate::sched::deque::Entry;
-use crate::sys::arch;
 use crate::sys::stack::{self, Stack};
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
@@ -40,7 +39,7 @@ impl Worker {
     #[inline(always)]
     pub(super) fn begin_slice(&self, slot: SlotRef) {
         self.runs.add(1);
-        self.slice_start.set(0);
+        self.here.budget.begin_turn();
         self.here.running.set(slot);
     }
 
@@ -275,32 +274,29 @@ impl Worker {
     /// Whether a server that has handled so many messages in a row should let others go first.
     #[inline]
     pub(in crate::sched) fn turn_is_over(&self, count: u32) -> bool {
-        let budget = self.here.budget.get();
-        if budget > 0 {
-            self.here.budget.set(budget - 1);
-        } else if self.slice_is_over() {
+        let budget = &self.here.budget;
+        if budget.count() && budget.is_over() {
+            self.look_around_next();
             return true;
         }
         count >= TURN_MESSAGES && (self.has_lifo() || self.others_wait())
     }
 
-    /// Fills the running actor's budget, which has reached zero; true if its slice is over.
-    #[cold]
-    pub(in crate::sched) fn slice_is_over(&self) -> bool {
-        let settings = &self.shared().settings;
-        self.here.budget.set(settings.budget_events);
-        let now = arch::cycles();
-        let start = self.slice_start.get();
-        if start == 0 {
-            self.slice_start.set(now);
-            return false;
+    /// Puts the running actor, whose slice is over, behind the others.
+    #[inline(always)]
+    pub(in crate::sched) fn end_slice(&self, slot: SlotRef) {
+        self.look_around_next();
+        // SAFETY: the owner's thread; the closure only looks.
+        if unsafe { self.yielded.with(|ring| ring.is_empty()) } {
+            // Else it could be the ring's turn, and the actor its own successor.
+            self.yielded_turn.set(false);
         }
-        if now.wrapping_sub(start) < settings.timeslice_cycles {
-            return false;
-        }
-        // The next look at inbox and timers comes right after this slice, and finds who waits there.
+        self.yield_now(slot);
+    }
+
+    /// Has the next look at inbox and timers come right after this turn, so that who waits there is found.
+    fn look_around_next(&self) {
         self.ticks.set(POLL_INTERVAL);
-        true
     }
 }
 

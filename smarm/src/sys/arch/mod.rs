@@ -1,4 +1,4 @@
-//! Context switch, one file per architecture, each with the same six functions.
+//! Context switch, one file per architecture, each with the same seven functions.
 //!
 //! | function | what |
 //! |---|---|
@@ -6,17 +6,20 @@
 //! | `init_stack(top, entry, argument)` | writes the frame that makes the first switch call `entry(argument)` |
 //! | `stack_pointer()` | this moment's stack pointer, read anew at each call |
 //! | `prefetch(address)` | a hint that the cache line will be needed soon |
-//! | `cycles()` | a counter that runs at a constant rate, for measuring slices |
+//! | `cycles()` | the processor's counter of time |
+//! | `has_steady_cycles()` | whether that counter runs at a constant rate, also while a processor sleeps |
 //! | `check_machine()` | why the switch cannot work on this machine, if so |
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{check_machine, cycles, init_stack, prefetch, stack_pointer, switch};
+pub(crate) use x86_64::{
+    check_machine, cycles, has_steady_cycles, init_stack, prefetch, stack_pointer, switch,
+};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(
-    "smarm has no context switch for this architecture yet: it needs a file in smarm/src/sys/arch with the six functions \
+    "smarm has no context switch for this architecture yet: it needs a file in smarm/src/sys/arch with the seven functions \
      listed in sys/arch/mod.rs"
 );
 

@@ -149,6 +149,17 @@ pub(crate) fn cycles() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// The CPUID leaf on power management, and its bit in EDX for a time-stamp counter that runs at one rate in all states (AMD's and Intel's
+/// manuals: "invariant TSC").
+const POWER_LEAF: u32 = 0x8000_0007;
+const INVARIANT_TSC: u32 = 1 << 8;
+
+/// Whether the time-stamp counter may be used as a clock. Takes microseconds on a virtual machine.
+pub(crate) fn has_steady_cycles() -> bool {
+    let highest = core::arch::x86_64::__cpuid(POWER_LEAF & 0x8000_0000).eax;
+    highest >= POWER_LEAF && core::arch::x86_64::__cpuid(POWER_LEAF).edx & INVARIANT_TSC != 0
+}
+
 /// `arch_prctl` code that tells which shadow-stack features are on (Linux 6.6).
 const ARCH_SHSTK_STATUS: libc::c_long = 0x5005;
 

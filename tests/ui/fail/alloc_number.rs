@@ -1,0 +1,2 @@
+#[smarm::main(alloc = 1)]
+fn main() {}

@@ -1,2 +1,0 @@
-#[smarm::main(alloc = true)]
-fn main() {}

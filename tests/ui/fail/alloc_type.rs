@@ -1,0 +1,2 @@
+#[smarm::main(alloc = std::alloc::System)]
+fn main() {}
