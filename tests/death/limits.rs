@@ -104,7 +104,9 @@ fn the_other_kind_of_guard_does_everyday_work() {
 #[test]
 fn small_programs_run_in_a_small_address_space() {
     for mib in [256, 1024] {
-        let ended = Child::new().address_space_kib(mib << 10).run(|| {
+        // Each thread's own arena would take 64 MiB of the address space, or as much as there is.
+        let small = Child::new().env("MALLOC_ARENA_MAX", "1").address_space_kib(mib << 10);
+        let ended = small.run(|| {
             for workers in [1, 2] {
                 runtime(workers).run(ordinary_business);
             }
@@ -115,7 +117,8 @@ fn small_programs_run_in_a_small_address_space() {
 
 #[test]
 fn a_small_address_space_that_is_full_is_an_error_too() {
-    let ended = Child::new().address_space_kib(512 << 10).run(|| {
+    let small = Child::new().env("MALLOC_ARENA_MAX", "1").address_space_kib(512 << 10);
+    let ended = small.run(|| {
         runtime(1).run(|| {
             let (held, _) = hold_all();
             release(held);

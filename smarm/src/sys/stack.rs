@@ -320,7 +320,7 @@ fn reserve_range() -> Result<(), &'static str> {
         // One stride more than needed, so that the base can be aligned to the largest stride.
         let Ok(start) = map(bytes + LARGEST_STACK_BYTES, libc::PROT_NONE) else { continue };
         let base = start.next_multiple_of(LARGEST_STACK_BYTES);
-        if map_owners(shift).is_err() {
+        if !leaves_room() || map_owners(shift).is_err() {
             // SAFETY: the range was mapped above and nobody knows of it yet.
             unsafe { libc::munmap(start as *mut libc::c_void, bytes + LARGEST_STACK_BYTES) };
             continue;
@@ -333,6 +333,17 @@ fn reserve_range() -> Result<(), &'static str> {
         return Ok(());
     }
     Err("the kernel grants no address space for stacks (is RLIMIT_AS very low?)")
+}
+
+/// How much address space the range leaves to the rest of the program, at least: threads, libraries, the allocator.
+const SPARE_BYTES: usize = 64 << 20;
+
+/// Whether so much can still be mapped.
+fn leaves_room() -> bool {
+    let Ok(start) = map(SPARE_BYTES, libc::PROT_NONE) else { return false };
+    // SAFETY: mapped in the line above, and nobody else knows of it.
+    unsafe { libc::munmap(start as *mut libc::c_void, SPARE_BYTES) };
+    true
 }
 
 /// Makes the owner tables and the capacities for regions of this size.
