@@ -38,6 +38,25 @@ fn an_overflow_names_the_actor() {
     names_the_victim(&ended, "deep-thinker", "256 KiB");
 }
 
+/// With a hook that has a period: what is asked for the name must not allocate.
+struct Thinker;
+
+#[smarm::actor(name = "deep-server")]
+impl Thinker {
+    pub(crate) fn think(&self) -> u64 {
+        announce_and_overflow()
+    }
+
+    #[every("60min")]
+    fn rest(&self) {}
+}
+
+#[test]
+fn an_overflow_in_a_server_names_it() {
+    let ended = in_child(|| runtime(1).run(|| _ = Thinker.start().think()));
+    names_the_victim(&ended, "deep-server", "256 KiB");
+}
+
 #[test]
 fn an_overflow_of_an_actor_without_a_name_shows_its_pid() {
     let ended = in_child(|| runtime(2).run(|| _ = spawn(announce_and_overflow).join()));

@@ -90,7 +90,7 @@ fn tell(slot: SlotRef, info: &PanicHookInfo<'_>, users: Option<&Hook>) {
 fn line(slot: &Slot, info: &PanicHookInfo<'_>, place: Option<&str>) -> String {
     let mut text = String::new();
     // SAFETY: the actor is running, so its job is alive.
-    let name = unsafe { slot.job().as_ref() }.and_then(Job::name);
+    let name = unsafe { Job::name(slot.job()) };
     let message = message_of(info);
     let place = place.unwrap_or("an unknown place");
     // Writing to a String cannot fail.

@@ -164,9 +164,9 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
 /// # Safety
 ///
 /// `job` is the head of a block.
-unsafe fn name(job: &Job) -> Option<&str> {
+unsafe fn name(job: *const Job) -> Option<&'static str> {
     // SAFETY: the caller's promise.
-    unsafe { &*ptr::from_ref(job).cast::<Header>() }.name.as_deref()
+    unsafe { &*job.cast::<Header>() }.name.as_deref()
 }
 
 /// Tells the joiner, or cleans up in its place.

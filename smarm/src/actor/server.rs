@@ -26,9 +26,8 @@
 //! the last reference goes; the server itself holds one until its end.
 
 use core::cell::UnsafeCell;
-use core::marker::PhantomData;
 use core::panic::Location;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
 use std::ops::ControlFlow;
@@ -78,21 +77,10 @@ pub(super) struct Core<M> {
     pub(super) overflow: Overflow,
     pub(super) stop_on_drop: bool,
     pub(super) wait: WaitObject,
-}
-
-/// What servers of one type have in common.
-#[repr(C)]
-struct ServerKind<M> {
-    /// First, so that the job's kind is the server's.
-    job: JobKind,
+    /// In the block: the fault handler, which may not allocate, asks for it.
+    name: &'static str,
+    /// Frees the block.
     free: unsafe fn(NonNull<Core<M>>),
-}
-
-struct Kind<A>(PhantomData<A>);
-
-impl<A: Actor> Kind<A> {
-    const KIND: &'static ServerKind<A::Msg> =
-        &ServerKind { job: JobKind { run: run::<A>, name: name::<A> }, free: free::<A> };
 }
 
 #[repr(C)]
@@ -147,7 +135,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
     let block = Box::new(Block {
         core: Core {
             job: Job {
-                kind: &Kind::<A>::KIND.job,
+                kind: const { &JobKind { run: run::<A>, name: name::<A> } },
                 pid: None,
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
@@ -159,6 +147,8 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
             overflow: options.overflow,
             stop_on_drop: options.stop_on_drop,
             wait: WaitObject::made_by(current::runtime()),
+            name: options.name,
+            free: free::<A>,
         },
         own: UnsafeCell::new(Own { state, plans: None }),
     });
@@ -207,7 +197,7 @@ impl<M> Core<M> {
     }
 
     pub(super) fn name(&self) -> &str {
-        self.job.name().unwrap_or_default()
+        self.name
     }
 
     pub(super) fn add_handle(&self) {
@@ -253,10 +243,8 @@ impl<M> Core<M> {
         // Ordering: Release; publishes this one's last use of the block to who frees it.
         if core.references.fetch_sub(1, Ordering::Release) == 1 {
             core::sync::atomic::fence(Ordering::Acquire);
-            // SAFETY: the job of a core is of a server's kind, for these messages.
-            let kind = unsafe { &*ptr::from_ref(core.job.kind).cast::<ServerKind<M>>() };
             // SAFETY: that was the last one.
-            unsafe { (kind.free)(this) };
+            unsafe { (core.free)(this) };
         }
     }
 
@@ -336,8 +324,12 @@ unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
     drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
 }
 
-fn name<A: Actor>(_: &Job) -> Option<&str> {
-    Some(A::__options().name)
+/// # Safety
+///
+/// `job` is the head of a server's block.
+unsafe fn name<A: Actor>(job: *const Job) -> Option<&'static str> {
+    // SAFETY: the caller's promise; the core is the head of the block.
+    Some(unsafe { &*job.cast::<Core<A::Msg>>() }.name)
 }
 
 /// Far from an overflow, and beyond what fits any memory.

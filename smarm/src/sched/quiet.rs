@@ -248,9 +248,9 @@ fn describe_parked(slot: SlotRef) -> String {
 /// The actor's name and `Pid`. Allocates nothing: the fault handler uses it. The actor is the caller, or held by an inspection.
 pub(crate) fn describe(slot: &Slot, to: &mut dyn std::fmt::Write) {
     // SAFETY: the actor is alive, by the caller's words, and so is its job.
-    let job = unsafe { slot.job().as_ref() };
+    let name = unsafe { Job::name(slot.job()) };
     // A full buffer cuts the text: there is nobody to tell.
-    let _ = match job.and_then(Job::name) {
+    let _ = match name {
         Some(name) => write!(to, "actor '{name}' {}", slot.pid()),
         None => write!(to, "actor {}", slot.pid()),
     };

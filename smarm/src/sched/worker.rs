@@ -308,8 +308,8 @@ impl Worker {
 
     fn sleep_until_work(&'static self) {
         let idle_since_ns = clock::now_ns();
-        let found =
-            self.last_sleep_ns.get() < SHORT_SLEEP_NS && self.watch(idle_since_ns + SHORT_SLEEP_NS / 2);
+        let found = self.last_sleep_ns.get() < SHORT_SLEEP_NS
+            && self.watch((idle_since_ns + SHORT_SLEEP_NS / 2).min(self.next_timer_ns.get()));
         if !found {
             self.sleep_until_notified();
         }

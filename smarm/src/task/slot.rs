@@ -89,14 +89,21 @@ pub(crate) struct JobKind {
     /// the job may be gone afterwards.
     pub(crate) run: unsafe fn(*mut Job, &'static Slot) -> Turn,
     /// What the actor is called.
-    pub(crate) name: unsafe fn(&Job) -> Option<&str>,
+    pub(crate) name: unsafe fn(*const Job) -> Option<&'static str>,
 }
 
 impl Job {
-    /// What the actor is called.
-    pub(crate) fn name(&self) -> Option<&str> {
-        // SAFETY: the job is the head of a block of its kind.
-        unsafe { (self.kind.name)(self) }
+    /// What the actor is called, if there is a job. By the address of the whole block, of which a reference to the job alone would give
+    /// nothing away.
+    ///
+    /// # Safety
+    ///
+    /// Null, or the head of a block of its kind, which lives as long as the name is used.
+    pub(crate) unsafe fn name<'a>(job: *const Self) -> Option<&'a str> {
+        // SAFETY: the caller's promise.
+        let kind = unsafe { job.as_ref() }?.kind;
+        // SAFETY: as above.
+        unsafe { (kind.name)(job) }
     }
 }
 

@@ -25,6 +25,8 @@ impl Actor {
         quote! {
             #[allow(deprecated, unreachable_code)]
             #(#allowed)*
+            // SAFETY (of what is written here): the generated `start` asserts that state, arguments and replies are `Send + 'static`, and
+            // it is checked by the compiler whether it is called or not.
             unsafe impl #parameters #smarm::Actor for #self_type #bounds {
                 type Msg = #message;
                 type Handle = #handle #arguments;
