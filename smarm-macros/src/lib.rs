@@ -45,6 +45,9 @@ use proc_macro::TokenStream;
 /// | `root_stack_size` | a size, the guard included | `"8M"` |
 /// | `deadlock` | a `smarm::runtime::Deadlock` | `Deadlock::Warn` |
 /// | `shutdown_timeout` | a time | `"5s"` |
+/// | `stall_after` | a time | `"10ms"` |
+/// | `spares` | OS threads | twice the workers, at least `4` |
+/// | `on_stall` | a function or closure of `&smarm::runtime::Stall` | a line on standard error |
 /// | `alloc` | whether `smarm::Alloc`, around the system's allocator, is the program's; `false` to choose another one | `true` |
 /// | `crate` | the path of smarm, where it has another name | `::smarm` |
 ///
@@ -236,6 +239,7 @@ pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `msg` | the name of the messages' type | `CounterMsg` |
 /// | `derive(..)` | what to derive for the messages' type | nothing |
 /// | `stop_on_drop` | alone: the actor ends when its last handle is dropped | it goes on |
+/// | `own_thread` | alone: the actor runs on an OS thread of its own, which it may block | on a worker's, with others |
 /// | `crate` | the path of smarm, where it has another name | `::smarm` |
 ///
 /// A *time* is any `Duration` expression, or text: `"100ms"`, `"5s"`, `"2min"`. A *size* is a number of bytes, any `usize`

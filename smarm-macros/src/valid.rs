@@ -72,6 +72,9 @@ struct Key {
 enum Takes {
     Workers,
     Number,
+    /// A number, which may be 0.
+    Count,
+    Function,
     Size,
     Policy,
     Time,
@@ -80,7 +83,7 @@ enum Takes {
     Path,
 }
 
-const KEYS: [Key; 10] = [
+const KEYS: [Key; 13] = [
     Key { name: "workers", takes: Takes::Workers, only: None, example: "4" },
     Key { name: "alloc_interval", takes: Takes::Number, only: None, example: "128" },
     Key { name: "timeslice_cycles", takes: Takes::Number, only: None, example: "300_000" },
@@ -88,6 +91,9 @@ const KEYS: [Key; 10] = [
     Key { name: "root_stack_size", takes: Takes::Size, only: None, example: "\"8M\"" },
     Key { name: "deadlock", takes: Takes::Policy, only: None, example: "smarm::runtime::Deadlock::Fail" },
     Key { name: "shutdown_timeout", takes: Takes::Time, only: None, example: "\"5s\"" },
+    Key { name: "stall_after", takes: Takes::Time, only: None, example: "\"10ms\"" },
+    Key { name: "spares", takes: Takes::Count, only: None, example: "4" },
+    Key { name: "on_stall", takes: Takes::Function, only: None, example: "my_function" },
     Key { name: "alloc", takes: Takes::Switch, only: Some(Attr::Main), example: "false" },
     Key { name: "watchdog", takes: Takes::Watchdog, only: Some(Attr::Test), example: "\"60s\"" },
     Key { name: "crate", takes: Takes::Path, only: None, example: "my_smarm" },
@@ -118,6 +124,8 @@ fn take(attr: Attr, name: Ident, value: Option<Expr>, options: &mut Options) -> 
     match key.takes {
         Takes::Workers => options.workers = Some(workers(value)?),
         Takes::Number => options.calls.push((name, number(key, value)?)),
+        Takes::Count => options.calls.push((name, count(key, value)?)),
+        Takes::Function => options.calls.push((name, function_value(key, value)?)),
         Takes::Size => options.calls.push((name, value::size(key.name, value)?)),
         Takes::Policy => options.calls.push((name, policy(key, value)?)),
         Takes::Time => options.calls.push((name, value::time(key.name, value)?)),
@@ -185,6 +193,24 @@ fn number(key: &Key, value: Expr) -> Result<Value> {
         }
         None | Some(Lit::Int(_)) => Ok(Value::Written(value)),
         Some(_) => refuse(&value, format!("`{name}` takes a whole number, such as `{example}`")),
+    }
+}
+
+fn count(key: &Key, value: Expr) -> Result<Value> {
+    let Key { name, example, .. } = key;
+    match literal(&value) {
+        None | Some(Lit::Int(_)) => Ok(Value::Written(value)),
+        Some(_) => refuse(&value, format!("`{name}` takes a whole number, such as `{example}`")),
+    }
+}
+
+fn function_value(key: &Key, value: Expr) -> Result<Value> {
+    let Key { name, example, .. } = key;
+    match literal(&value) {
+        None => Ok(Value::Written(value)),
+        Some(_) => {
+            refuse(&value, format!("`{name}` takes a function or a closure: write `{name} = {example}`"))
+        }
     }
 }
 

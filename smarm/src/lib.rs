@@ -96,7 +96,8 @@ mod api {
     pub use crate::runtime::{RuntimeHandle, handle, run};
     pub use crate::task::alloc::Alloc;
     pub use crate::task::api::{
-        current, forbid_yield, kill, mask_kill, no_preempt, park_current, try_current, unpark, yield_now,
+        block_in_place, current, forbid_yield, kill, mask_kill, no_preempt, park_current, try_current,
+        unpark, yield_now,
     };
     pub use crate::time::sleep;
     pub use smarm_macros::{actor, main, preemptible, test};

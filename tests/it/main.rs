@@ -28,7 +28,9 @@ mod server_order;
 mod several_runtimes;
 mod spawn;
 mod stack;
+mod stalls;
 mod stats;
+mod threads;
 mod unwinding;
 mod yield_sleep;
 

@@ -24,12 +24,12 @@ fn on_short_slices<F: FnOnce() -> T + Send + 'static, T: Send + 'static>(body: F
 }
 
 fn short_slices() -> Config {
-    Config::exact(1).deadlock(Deadlock::Fail).alloc_interval(1).timeslice_cycles(1)
+    Config::exact(1).spares(0).deadlock(Deadlock::Fail).alloc_interval(1).timeslice_cycles(1)
 }
 
 /// Longer than any test runs.
 fn endless_slices() -> Config {
-    Config::exact(1).deadlock(Deadlock::Fail).timeslice_cycles(u64::MAX)
+    Config::exact(1).spares(0).deadlock(Deadlock::Fail).timeslice_cycles(u64::MAX)
 }
 
 fn allocate(times: usize) {

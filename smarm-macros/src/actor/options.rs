@@ -22,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) message: Option<Ident>,
     pub(crate) derive: Option<TokenStream>,
     pub(crate) stop_on_drop: bool,
+    pub(crate) own_thread: bool,
     /// `crate = path`
     pub(crate) smarm: Option<Path>,
 }
@@ -43,7 +44,7 @@ struct Key {
     take: fn(&mut Options, &Key, Setting) -> Result<()>,
 }
 
-const KEYS: [Key; 10] = [
+const KEYS: [Key; 11] = [
     Key { name: "mailbox", example: "mailbox = bounded(64)", take: mailbox },
     Key { name: "overflow", example: "overflow = reject", take: overflow },
     Key { name: "timeout", example: "timeout = \"5s\"", take: timeout },
@@ -53,6 +54,7 @@ const KEYS: [Key; 10] = [
     Key { name: "msg", example: "msg = TellerMsg", take: message },
     Key { name: "derive", example: "derive(Debug)", take: derive },
     Key { name: "stop_on_drop", example: "stop_on_drop", take: stop_on_drop },
+    Key { name: "own_thread", example: "own_thread", take: own_thread },
     Key { name: "crate", example: "crate = my_smarm", take: smarm },
 ];
 
@@ -83,10 +85,6 @@ fn take(options: &mut Options, setting: Setting) -> Result<()> {
     let written = setting.key.to_string();
     match KEYS.iter().find(|key| key.name == written) {
         Some(key) => (key.take)(options, key, setting),
-        None if written == "own_thread" => refuse(
-            &setting.key,
-            "`own_thread` is not there yet: remove it, and put what blocks its thread into `std::thread::spawn`",
-        ),
         None => {
             let advice = advice::key(&written, KEYS.iter().map(|key| key.name));
             refuse(&setting.key, format!("unknown key `{written}`; {advice}"))
@@ -209,9 +207,19 @@ fn derive(options: &mut Options, _: &Key, setting: Setting) -> Result<()> {
 
 fn stop_on_drop(options: &mut Options, _: &Key, setting: Setting) -> Result<()> {
     options.stop_on_drop = true;
+    stands_alone(setting)
+}
+
+fn own_thread(options: &mut Options, _: &Key, setting: Setting) -> Result<()> {
+    options.own_thread = true;
+    stands_alone(setting)
+}
+
+/// A setting that is on when it is written.
+fn stands_alone(setting: Setting) -> Result<()> {
     match setting.value {
         None => Ok(()),
-        Some(value) => refuse(&value, "`stop_on_drop` stands alone: remove the value"),
+        Some(value) => refuse(&value, format!("`{}` stands alone: remove the value", setting.key)),
     }
 }
 

@@ -509,7 +509,7 @@ fn one_method_may_be_several_hooks() {
 fn options_become_the_servers_own() {
     let attribute = quote! {
         mailbox = bounded(N * 2), overflow = drop_oldest, timeout = none, stack = "1M", name = "teller",
-        handle = Teller, msg = Order, derive(Debug, Clone), stop_on_drop, crate = my::smarm,
+        handle = Teller, msg = Order, derive(Debug, Clone), stop_on_drop, own_thread, crate = my::smarm,
     };
     actor(attribute, quote! { pub fn get(&self) -> u8 { a } })
         .has(quote! {
@@ -519,6 +519,7 @@ fn options_become_the_servers_own() {
                 .timeout(::core::option::Option::None)
                 .stack_size(1048576)
                 .stop_on_drop()
+                .own_thread()
         })
         .has(quote! { #[derive(Debug, Clone)] #[non_exhaustive] })
         .has(quote! { pub enum Order })

@@ -7,6 +7,7 @@ use super::job::{Options, Prepared};
 use super::join::JoinHandle;
 use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
 use crate::task;
+use crate::task::slot::JobThread;
 
 /// Starts an actor that runs `f` on a stack of its own.
 ///
@@ -55,6 +56,7 @@ pub struct Builder {
     name: Option<Box<str>>,
     stack_bytes: Option<usize>,
     spread: bool,
+    own_thread: bool,
 }
 
 impl Builder {
@@ -87,11 +89,34 @@ impl Builder {
         self
     }
 
+    /// Starts the actor on an OS thread of its own: nobody else runs there, and it may block that thread or compute for as long as it
+    /// likes. Default: on a worker's, with others.
+    ///
+    /// For what has no other way out: a library that blocks, a computation without [`check!`](crate::check). All else works as for any actor;
+    /// its messages cross threads, so each costs tens of microseconds where it must be woken. What it spawns goes to the workers.
+    /// A thread is made when it is needed and no earlier one is free; a runtime has 1000 at most. Go's cousin is `runtime.LockOSThread`,
+    /// Erlang's are the dirty schedulers.
+    ///
+    /// ```
+    /// smarm::run(|| {
+    ///     let blocker = smarm::Builder::new().own_thread().spawn(|| {
+    ///         std::thread::sleep(std::time::Duration::from_millis(1)); // keeps nobody waiting
+    ///         "done"
+    ///     });
+    ///     assert_eq!(blocker.unwrap().join().unwrap(), "done");
+    /// });
+    /// ```
+    pub fn own_thread(mut self) -> Self {
+        self.own_thread = true;
+        self
+    }
+
     /// Starts the actor; see [`spawn`].
     ///
     /// # Errors
     ///
-    /// If the stack size is 0 or above 8 MiB, if stacks or memory are exhausted, or if the runtime that this thread has entered has ended.
+    /// If the stack size is 0 or above 8 MiB, if stacks, memory or, for an [`own_thread`](Self::own_thread), threads are exhausted, or if
+    /// the runtime that this thread has entered has ended.
     /// The closure is dropped then.
     ///
     /// # Panics
@@ -114,7 +139,8 @@ impl Builder {
     #[track_caller]
     pub(super) fn options(self) -> io::Result<Options> {
         let stack_class = self.stack_bytes.map(stack_class).transpose()?;
-        Ok(Options { name: self.name, stack_class, spawned_at: Location::caller() })
+        let thread = if self.own_thread { JobThread::Own } else { JobThread::Any };
+        Ok(Options { name: self.name, stack_class, thread, spawned_at: Location::caller() })
     }
 }
 

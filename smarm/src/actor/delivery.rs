@@ -10,7 +10,7 @@ use super::dead_letters;
 use super::job::{Options, Prepared};
 use super::server::System;
 use crate::sys::clock;
-use crate::task::slot::SlotRef;
+use crate::task::slot::{JobThread, SlotRef};
 use crate::task::{self, Armed, Fire, Runtime, current};
 
 /// A message that will be sent; what [`ActorRef::send_after`] returns. Dropping it changes nothing.
@@ -127,7 +127,8 @@ impl<M: 'static> Fire for Due<M> {
 /// Has an actor do what a firing may not: destructors are the user's code, which never runs on a worker's own stack.
 #[track_caller]
 pub(super) fn run_aside(runtime: Runtime, f: impl FnOnce() + 'static) {
-    let options = Options { name: None, stack_class: None, spawned_at: Location::caller() };
+    let options =
+        Options { name: None, stack_class: None, thread: JobThread::Any, spawned_at: Location::caller() };
     // SAFETY: the closure holds messages and handles, which may be sent to other threads, see above; it borrows nothing.
     let prepared = unsafe { Prepared::borrowing(f, options, None) };
     match task::spawn_in(runtime, prepared.job()) {

@@ -27,7 +27,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::stack::StackClass;
 use crate::task::park;
-use crate::task::slot::{Job, JobKind, SlotRef, Turn};
+use crate::task::slot::{Job, JobKind, JobThread, SlotRef, Turn};
 use crate::task::wait::WaitObject;
 use crate::task::{self, current};
 
@@ -68,6 +68,7 @@ union Payload<F, T> {
 pub(crate) struct Options {
     pub(crate) name: Option<Box<str>>,
     pub(crate) stack_class: Option<StackClass>,
+    pub(crate) thread: JobThread,
     pub(crate) spawned_at: &'static Location<'static>,
 }
 
@@ -94,6 +95,7 @@ impl<F: FnOnce() -> T, T> Prepared<F, T> {
             pid: None,
             spawned_at: options.spawned_at,
             stack_class: options.stack_class,
+            thread: options.thread,
         };
         let header = Header {
             job,
@@ -229,6 +231,11 @@ impl Header {
     pub(super) fn is_done(&self) -> bool {
         // Ordering: Acquire; pairs with the Release in `end`.
         self.join.load(Ordering::Acquire) == DONE
+    }
+
+    /// Whether the actor runs on a thread of its own, where alone it can be started.
+    pub(super) fn has_own_thread(&self) -> bool {
+        self.job.thread != JobThread::Any
     }
 
     /// Registers a joiner. False if the actor has ended.

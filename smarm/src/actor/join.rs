@@ -84,7 +84,9 @@ impl<T> JoinHandle<T> {
             }
             let me = slot.pid();
             if header.register(me) {
-                task::run_next(slot, self.pid);
+                if !header.has_own_thread() {
+                    task::run_next(slot, self.pid);
+                }
                 let edge = wait::Edge::to(slot, self.pid);
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
                 drop(edge);

@@ -18,6 +18,7 @@ pub struct ServerOptions {
     pub(super) timeout: Option<Duration>,
     pub(super) stack_bytes: Option<usize>,
     pub(super) stop_on_drop: bool,
+    pub(super) own_thread: bool,
     pub(super) on_start: bool,
     pub(super) every: Vec<Duration>,
     pub(super) idle: Option<Duration>,
@@ -33,6 +34,7 @@ impl ServerOptions {
             timeout: Some(DEFAULT_TIMEOUT),
             stack_bytes: None,
             stop_on_drop: false,
+            own_thread: false,
             on_start: false,
             every: Vec::new(),
             idle: None,
@@ -71,6 +73,12 @@ impl ServerOptions {
     /// The size of the stack that a worker lends, in bytes.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// The server runs on an OS thread of its own.
+    pub fn own_thread(mut self) -> Self {
+        self.own_thread = true;
         self
     }
 

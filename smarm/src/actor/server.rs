@@ -42,7 +42,7 @@ use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::park;
-use crate::task::slot::{Burial, Job, JobKind, SlotRef, Turn, slot_of};
+use crate::task::slot::{Burial, Job, JobKind, JobThread, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
@@ -139,6 +139,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
                 pid: None,
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
+                thread: if options.own_thread { JobThread::Own } else { JobThread::Any },
             },
             references: AtomicU32::new(2), // the server's own, and that of its handles
             handles: AtomicU32::new(1),

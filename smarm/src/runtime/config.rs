@@ -9,11 +9,17 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::sched::stall::{Stall, StallSettings};
+
 /// More workers than this is a mistake in the unit, not a machine.
 pub(crate) const MAX_WORKERS: usize = 1024;
+
+/// As many as the default is for so many workers.
+pub(crate) const MAX_SPARES: usize = 2 * MAX_WORKERS;
 
 /// The smallest stack, guard included: half of it is the guard, and one frame of `std`'s formatting is several KiB.
 pub(crate) const MIN_STACK_BYTES: usize = 128 << 10;
@@ -36,6 +42,12 @@ const DEFAULT_TIMESLICE_CYCLES: u64 = 300_000;
 /// What OTP gives a child by default.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Long against a slice, short against what a user notices; Go's runtime takes its processor away from a thread after as much.
+const DEFAULT_STALL_AFTER: Duration = Duration::from_millis(10);
+
+/// There may be at least so many spare workers, also beside one worker; and twice as many as there are workers.
+const FEWEST_SPARES: usize = 4;
+
 /// Replaces [`Config::deadlock`] in one run of a program: `warn` or `fail`.
 const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 
@@ -52,6 +64,9 @@ const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 /// | [`root_stack_size`](Config::root_stack_size) | bytes of address space | 8 MiB |
 /// | [`deadlock`](Config::deadlock) | | [`Deadlock::Warn`] |
 /// | [`shutdown_timeout`](Config::shutdown_timeout) | | 5 s |
+/// | [`stall_after`](Config::stall_after) | | 10 ms |
+/// | [`spares`](Config::spares) | OS threads | twice the workers, at least 4 |
+/// | [`on_stall`](Config::on_stall) | | a line on standard error |
 ///
 /// A value that makes no sense panics in the method that was given it, with a sentence that says what to write
 /// instead.
@@ -80,6 +95,9 @@ pub struct Config {
     pub(crate) root_stack_bytes: usize,
     pub(crate) deadlock: Deadlock,
     pub(crate) shutdown_timeout: Duration,
+    // Invariant: at most MAX_SPARES.
+    pub(crate) spares: usize,
+    pub(crate) stall: StallSettings,
 }
 
 /// What a runtime does once no actor can ever run again although some are left: each of them waits for another.
@@ -160,6 +178,8 @@ impl Config {
             root_stack_bytes: DEFAULT_ROOT_STACK_BYTES,
             deadlock: Deadlock::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            spares: (2 * workers).max(FEWEST_SPARES),
+            stall: StallSettings { after_ns: DEFAULT_STALL_AFTER.as_nanos() as u64, hook: None },
         }
     }
 
@@ -287,6 +307,75 @@ impl Config {
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// For how long an actor may keep its worker without coming to a safe point; 10 ms by default, known to a millisecond.
+    ///
+    /// After that, what can move (actors that have not started, servers, their timers) goes to a [spare](Config::spares) worker, and the
+    /// stall is [told](Config::on_stall). What has started on that worker waits.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let config = smarm::runtime::Config::default().stall_after(Duration::from_millis(50));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn stall_after(mut self, limit: Duration) -> Self {
+        assert!(
+            !limit.is_zero(),
+            "`stall_after(0)` has no meaning: every actor keeps its worker for a moment; write a millisecond or more"
+        );
+        self.stall.after_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// How many more workers may stand in, at one time, for those that are held up by an actor; twice the workers by default, at least 4.
+    ///
+    /// A spare worker is an OS thread that is started when it is needed for the first time, and sleeps when it is not. While it stands in,
+    /// two actors may run at once even where there is one worker. 0 forbids that: then what could move waits too, and stalls are
+    /// told all the same.
+    ///
+    /// # Panics
+    ///
+    /// If there are more than 2048.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let one_at_a_time = smarm::runtime::Config::exact(1).spares(0);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn spares(mut self, most: usize) -> Self {
+        assert!(most <= MAX_SPARES, "{most} spare workers are too many: write {MAX_SPARES} or fewer");
+        self.spares = most;
+        self
+    }
+
+    /// What to call when an actor has kept its worker for longer than [`stall_after`](Config::stall_after), and again each time that this
+    /// has become ten times as long. By default a line on standard error says it, at most once a second.
+    ///
+    /// `hook` runs on a thread of the runtime's that looks after all workers: it should be short, must not wait for an actor, and a
+    /// panic in it is reported and changes nothing. It is not called while the actor is the only one alive: nobody waits then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smarm::runtime::Config;
+    ///
+    /// let config = Config::exact(1).on_stall(|stall| eprintln!("oh no: {stall}"));
+    /// ```
+    #[must_use]
+    pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.stall.hook = Some(Arc::new(hook));
         self
     }
 

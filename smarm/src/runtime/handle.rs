@@ -12,7 +12,7 @@ use crate::sched::shared::Shared;
 use crate::sched::{self, worker};
 use crate::sys::stack::StackClass;
 use crate::task::current;
-use crate::task::slot::SlotRef;
+use crate::task::slot::{JobThread, SlotRef};
 
 /// A reference to a runtime, for plain threads and for actors of other runtimes; cheap to clone.
 ///
@@ -107,7 +107,12 @@ pub fn handle() -> RuntimeHandle {
 
 #[track_caller]
 pub(super) fn options(name: Option<&'static str>, stack_class: Option<StackClass>) -> Options {
-    Options { name: name.map(Into::into), stack_class, spawned_at: Location::caller() }
+    Options {
+        name: name.map(Into::into),
+        stack_class,
+        thread: JobThread::Any,
+        spawned_at: Location::caller(),
+    }
 }
 
 pub(super) fn launch<F, T>(shared: &Shared, prepared: Prepared<F, T>) -> io::Result<JoinHandle<T>>

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use self::config::{Config, Deadlock};
 pub use self::handle::{RuntimeHandle, handle};
 pub use self::report::DeadlockReport;
+pub use crate::sched::stall::{Stall, ThreadActivity};
 pub use crate::sched::stats::{ExitCounts, RuntimeStats};
 
 use self::report::{dump, panic_or_resume};
@@ -21,7 +22,6 @@ use crate::actor::{self, JoinHandle, Prepared};
 use crate::exit::ExitReason;
 use crate::sched::quiet;
 use crate::sched::shared::{OwnThread, Settings, Shared};
-use crate::sched::worker::Worker;
 use crate::sys::stack::{self, StackClass};
 use crate::sys::{clock, fault};
 use crate::task::current;
@@ -82,24 +82,10 @@ fn start(config: &Config) -> Result<Runtime, String> {
     fault::install(report::describe_owner);
     actor::install_panic_hook();
     let shared = Arc::new_cyclic(|this| Shared::new(settings(config), this.clone()));
-    shared.set_workers(acquire_workers(config.workers)?);
-    let mut runtime = Runtime { shared, threads: Vec::new(), running: AtomicBool::new(false) };
-    runtime.start_threads().map_err(|error| format!("no thread for a worker ({error})"))?;
+    let mut runtime = Runtime { shared, monitor: None, running: AtomicBool::new(false) };
+    runtime.shared.start_workers()?;
+    runtime.start_monitor().map_err(|error| format!("no thread for the monitor ({error})"))?;
     Ok(runtime)
-}
-
-fn acquire_workers(count: usize) -> Result<Box<[&'static Worker]>, String> {
-    let mut workers = Vec::new();
-    for _ in 0..count {
-        match Worker::acquire() {
-            Ok(worker) => workers.push(worker),
-            Err(error) => {
-                workers.into_iter().for_each(Worker::release);
-                return Err(format!("no epoll instance for a worker ({error})"));
-            }
-        }
-    }
-    Ok(workers.into())
 }
 
 fn settings(config: &Config) -> Settings {
@@ -113,6 +99,9 @@ fn settings(config: &Config) -> Settings {
         deadlock_fails: config.deadlock == Deadlock::Fail,
         shutdown_timeout: config.shutdown_timeout,
         may_watch: cpus > 1 && config.workers <= cpus,
+        workers: config.workers,
+        spares: config.spares,
+        stall: config.stall.clone(),
     }
 }
 
@@ -123,32 +112,19 @@ fn settings(config: &Config) -> Settings {
 /// are left to themselves.
 pub struct Runtime {
     shared: Arc<Shared>,
-    threads: Vec<thread::JoinHandle<()>>,
+    monitor: Option<thread::JoinHandle<()>>,
     running: AtomicBool,
 }
 
 impl Runtime {
-    fn start_threads(&mut self) -> std::io::Result<()> {
-        let workers: Vec<&'static Worker> = self.shared.workers().to_vec();
-        for (position, worker) in workers.iter().copied().enumerate() {
-            worker.bind(Arc::as_ptr(&self.shared), position);
-            let shared = self.shared.clone(); // kept alive by the thread
-            let own_thread = OwnThread::new();
-            let body = move || {
-                worker.run();
-                drop((shared, own_thread));
-            };
-            self.threads.push(thread::Builder::new().name(format!("smarm-{position}")).spawn(body)?);
-        }
-        if workers.len() > 1 {
-            let shared = self.shared.clone();
-            let own_thread = OwnThread::new();
-            let body = move || {
-                shared.monitor.run(&shared);
-                drop(own_thread);
-            };
-            self.threads.push(thread::Builder::new().name("smarm-monitor".into()).spawn(body)?);
-        }
+    fn start_monitor(&mut self) -> std::io::Result<()> {
+        let shared = self.shared.clone();
+        let own_thread = OwnThread::new();
+        let body = move || {
+            shared.monitor.run(&shared);
+            drop(own_thread);
+        };
+        self.monitor = Some(thread::Builder::new().name("smarm-monitor".into()).spawn(body)?);
         Ok(())
     }
 
@@ -306,16 +282,16 @@ impl Drop for Runtime {
             // A destructor never switches: an actor that drops a runtime blocks its thread.
             self.shut_down(|_| thread::sleep(DROP_LOOKS_EVERY));
         }
+        self.shared.monitor.stop();
         self.shared.dismiss();
         // A thread cannot wait for itself, nor for an actor that never ends: then threads and worker blocks are left to themselves.
         if self.shared.live() > 0 || inside {
             return;
         }
-        for thread in self.threads.drain(..) {
-            if let Err(payload) = thread.join() {
-                // A bug of ours: workers run no code of the user.
-                panic::resume_unwind(payload);
-            }
+        self.shared.join_workers();
+        if let Some(Err(payload)) = self.monitor.take().map(thread::JoinHandle::join) {
+            // A bug of ours, as a worker's panic would be.
+            panic::resume_unwind(payload);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
-use crate::task::slot::{self, Job, Outcome, SlotRef};
+use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
 use crate::task::{Firing, Runtime, Schedule};
 
 /// A pending firing, and whose it is.
@@ -68,6 +68,10 @@ impl Schedule for Host {
     fn activate(slot: SlotRef, soon: bool) {
         // SAFETY: the caller has queued the server and not pushed it yet, so its runtime waits for it.
         let shared = unsafe { &*slot.shared().cast::<Shared>() };
+        // SAFETY: queued and not pushed, it is nobody's but the caller's, and so is its job.
+        if let JobThread::Seat(seat) = unsafe { (*slot.job()).thread } {
+            return shared.worker_at(seat.into()).push_spread(slot);
+        }
         match worker_here(shared) {
             Some(worker) => worker.activate(slot, soon),
             None => {
@@ -141,6 +145,14 @@ impl Schedule for Host {
         quiet::await_inspection();
     }
 
+    fn begin_blocking(slot: SlotRef) -> u64 {
+        worker::home_of(slot).begin_blocking()
+    }
+
+    fn end_blocking(slot: SlotRef, before: u64) {
+        worker::home_of(slot).end_blocking(before);
+    }
+
     #[inline(always)]
     fn end_slice(slot: SlotRef) {
         worker::home_of(slot).end_slice(slot);
@@ -150,14 +162,36 @@ impl Schedule for Host {
 fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Result<Pid> {
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(worker.shared().settings.stack_class);
-    let slot = worker.admit(class)?;
+    let own = own_worker(worker.shared(), job)?;
+    let slot = worker.admit(class).inspect_err(|_| let_go(own))?;
     let pid = occupy(slot, job, class, worker.shared());
     worker.counters.spawned.add(1);
-    match spread.then(|| another_worker(worker)).flatten() {
+    match own.or_else(|| spread.then(|| another_worker(worker)).flatten()) {
         Some(other) => other.push_spread(slot),
         None => worker.push_new(slot),
     }
     Ok(pid)
+}
+
+/// A worker for the job alone, if it wants one. The job remembers it.
+#[inline]
+fn own_worker(shared: &Shared, job: *mut Job) -> io::Result<Option<&'static Worker>> {
+    // SAFETY: as in `spawn_inside`.
+    if unsafe { (*job).thread } == JobThread::Any { Ok(None) } else { take_own_worker(shared, job).map(Some) }
+}
+
+#[cold]
+fn take_own_worker(shared: &Shared, job: *mut Job) -> io::Result<&'static Worker> {
+    let worker = shared.take_own_worker()?;
+    let seat = u16::try_from(worker.position()).expect("there are not so many workers");
+    // SAFETY: as in `spawn_inside`.
+    unsafe { (*job).thread = JobThread::Seat(seat) };
+    Ok(worker)
+}
+
+/// The actor for which the worker was taken cannot start.
+fn let_go(own: Option<&'static Worker>) {
+    own.inspect(|worker| worker.shared().let_own_go(worker));
 }
 
 /// The worker of this runtime whose thread this is.
@@ -171,13 +205,16 @@ fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io
     let shared = worker.shared();
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
-    let slot = worker.admit_server()?;
+    let own = own_worker(shared, job)?;
+    let slot = worker.admit_server().inspect_err(|_| let_go(own))?;
     // Before it can be activated; see `Shared::servers_at_rest`.
     worker.counters.spawned.add(1);
     worker.counters.rests.add(1);
     let pid = occupy_server(slot, job, class, shared, runs);
-    if runs {
-        worker.push_new(slot);
+    match own {
+        _ if !runs => {}
+        Some(own) => own.push_spread(slot),
+        None => worker.push_new(slot),
     }
     Ok(pid)
 }
@@ -201,14 +238,18 @@ fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared:
 fn start_server_outside(shared: &Shared, job: *mut Job, runs: bool) -> io::Result<Pid> {
     // SAFETY: as in `start_server_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
-    let slot = slot::take_one()?;
+    let own = own_worker(shared, job)?;
+    let slot = slot::take_one().inspect_err(|_| let_go(own))?;
     if !shared.count_outside_server() {
         slot::give_back(core::iter::once(slot));
+        let_go(own);
         return Err(io::Error::other("the runtime has ended"));
     }
     let pid = occupy_server(slot, job, class, shared, runs);
-    if runs {
-        shared.injector.push(Entry { pid: pid.to_bits(), pushed_ns: clock::now_ns() });
+    match own {
+        _ if !runs => {}
+        Some(own) => own.push_spread(slot),
+        None => shared.injector.push(Entry { pid: pid.to_bits(), pushed_ns: clock::now_ns() }),
     }
     shared.wake_one(); // also for an idle one: whoever ends the idle servers has to know of it
     Ok(pid)
@@ -217,11 +258,14 @@ fn start_server_outside(shared: &Shared, job: *mut Job, runs: bool) -> io::Resul
 /// Some other worker of the same runtime, in turn.
 fn another_worker(worker: &Worker) -> Option<&'static Worker> {
     let shared = worker.shared();
-    let others = shared.workers().iter().filter(|other| !core::ptr::eq(**other, worker));
+    let others = || {
+        let regular = shared.workers().take(shared.regular_count());
+        regular.filter(|other| !core::ptr::eq(*other, worker))
+    };
     // Ordering: Relaxed. Any other worker will do.
     let turn = shared.next_spread.fetch_add(1, Ordering::Relaxed);
-    let count = shared.workers().len() - 1;
-    (count > 0).then(|| *others.clone().nth(turn % count).expect("there are so many others"))
+    let count = others().count();
+    others().nth(turn.checked_rem(count)?)
 }
 
 /// Fills in a free slot and makes it `Queued`. The caller pushes it.
@@ -238,15 +282,26 @@ fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Share
 pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
-    stack::reserve(class, 1)?;
-    let slot = slot::take_one().inspect_err(|_| stack::unreserve(class, 1))?;
+    let own = own_worker(shared, job)?;
+    stack::reserve(class, 1).inspect_err(|_| let_go(own))?;
+    let slot = slot::take_one().inspect_err(|_| give_up(class, own))?;
     if !shared.count_outside_spawn() {
-        stack::unreserve(class, 1);
         slot::give_back(core::iter::once(slot));
+        give_up(class, own);
         return Err(io::Error::other("the runtime has ended"));
     }
     let pid = occupy(slot, job, class, shared);
+    if let Some(own) = own {
+        own.push_spread(slot);
+        return Ok(pid);
+    }
     shared.injector.push(Entry { pid: pid.to_bits(), pushed_ns: clock::now_ns() });
     shared.wake_one();
     Ok(pid)
+}
+
+/// Gives back what an actor would have had that cannot start.
+fn give_up(class: stack::StackClass, own: Option<&'static Worker>) {
+    stack::unreserve(class, 1);
+    let_go(own);
 }

@@ -13,11 +13,15 @@
 //! | `deque`, `inbox`, `injector` | the queues, by who may push and who may take |
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
+//! | `crew` | the workers of a runtime: regular, spare, own |
+//! | `stall` | what is told of an actor that keeps its worker |
 //! | `supplies` | free slots and stacks at a worker's hand |
 //! | `timers`, `replies` | a worker's deadlines |
 //! | `monitor` | looks after workers that cannot look themselves |
 //! | `shared`, `stats` | what the workers of a runtime have in common |
 
+#[cfg(not(loom))]
+mod crew;
 pub(crate) mod deque;
 pub(crate) mod idle;
 pub(crate) mod inbox;
@@ -31,6 +35,8 @@ pub(crate) mod quiet;
 mod replies;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod stall;
 #[cfg(not(loom))]
 pub(crate) mod stats;
 #[cfg(not(loom))]

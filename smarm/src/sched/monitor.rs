@@ -1,12 +1,21 @@
 //! The monitor: a thread that looks at workers whose actor does not let them look themselves.
 //!
-//! A worker shares what waits on it at its ticks. While it runs an actor that makes no smarm call it has no ticks; then the monitor
-//! wakes a sleeping worker on its behalf, which takes what may move. The monitor sleeps when all workers do, and a runtime with
-//! one worker has none.
+//! A worker shares what waits on it at its ticks. While it runs an actor that comes to no safe point it has no ticks. Then the monitor
+//!
+//! - wakes a sleeping worker on its behalf, which takes what may move,
+//! - after a limit calls a spare worker in its place (see [`crew`](super::crew)), and fires its timers: those of servers are not bound to
+//!   it,
+//! - tells of the stall, and again each time that it has become ten times as long.
+//!
+//! It looks every millisecond, and sleeps when all workers do. It reads atomics of worker blocks, which are never freed; how it learns the
+//! name of an actor that may end meanwhile is told in [`naming`](crate::task::naming).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::shared::Shared;
+use super::stall::Teller;
+use super::worker::Worker;
+use crate::pid::Pid;
 use crate::sys::{clock, futex};
 
 /// How often it looks, while somebody works.
@@ -27,21 +36,17 @@ pub(crate) struct Monitor {
 impl Monitor {
     /// The body of the monitor's thread.
     pub(crate) fn run(&self, shared: &Shared) {
+        let mut rounds = Rounds::default();
         let mut idle_ticks = 0;
         // Ordering: Acquire; pairs with the Release in `stop`.
         while self.word.load(Ordering::Acquire) != STOPPED {
             futex::wait(&self.word, AWAKE, Some(clock::now_ns() + TICK_NS));
-            idle_ticks = if all_sleep(shared) { idle_ticks + 1 } else { 0 };
+            idle_ticks = if shared.all_sleep() { idle_ticks + 1 } else { 0 };
             if idle_ticks > IDLE_TICKS {
                 self.sleep(shared);
                 idle_ticks = 0;
             }
-            let now_ns = clock::now_ns();
-            shared
-                .workers()
-                .iter()
-                .filter(|worker| !worker.sleep.is_asleep())
-                .for_each(|worker| worker.share_old(now_ns));
+            rounds.look(shared, clock::now_ns());
         }
     }
 
@@ -49,7 +54,7 @@ impl Monitor {
         // Ordering: SeqCst, here and in `wake_if_asleep`: of the two who change one word and then read the other's (this one, and the
         // count of sleepers), one must see the other.
         let slept = self.word.compare_exchange(AWAKE, ASLEEP, Ordering::SeqCst, Ordering::Relaxed);
-        if slept.is_ok() && all_sleep(shared) {
+        if slept.is_ok() && shared.all_sleep() {
             futex::wait(&self.word, ASLEEP, None);
         }
         // Ordering: Relaxed. Back to work, unless it was stopped.
@@ -67,13 +72,72 @@ impl Monitor {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // Ordering: Release; pairs with the Acquire in `run`.
         self.word.store(STOPPED, Ordering::Release);
         futex::wake_one(self.word.as_ptr());
     }
 }
 
-fn all_sleep(shared: &Shared) -> bool {
-    shared.sleepers() == shared.workers().len()
+/// What the monitor remembers from look to look.
+#[derive(Debug, Default)]
+struct Rounds {
+    /// By the workers' places.
+    watches: Vec<Watch>,
+    teller: Teller,
+}
+
+/// A worker, as it was at the last look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watch {
+    runs: u64,
+    /// Who ran; `None`: the worker itself, or it slept.
+    pid: Option<Pid>,
+    /// Since when that run goes on, at least.
+    since_ns: u64,
+    /// How long it must have gone on to be told of (again).
+    tell_after_ns: u64,
+}
+
+impl Rounds {
+    fn look(&mut self, shared: &Shared, now_ns: u64) {
+        for (position, worker) in shared.workers().enumerate() {
+            if self.watches.len() == position {
+                self.watches.push(Watch::default());
+            }
+            self.look_at(shared, worker, now_ns);
+            if worker.is_out() {
+                worker.fire_due(now_ns);
+            }
+            if !worker.sleep.is_asleep() {
+                worker.share_old(now_ns);
+            }
+        }
+        if shared.is_out_of_balance() {
+            shared.balance(now_ns);
+        }
+        // A worker that was told of something may have been held up before it came to it.
+        if shared.injector.len() > 0 && shared.has_sleeping_taker() {
+            shared.wake_one();
+        }
+    }
+
+    fn look_at(&mut self, shared: &Shared, worker: &'static Worker, now_ns: u64) {
+        let limit_ns = shared.settings.stall.after_ns;
+        let watch = &mut self.watches[worker.position()];
+        let (runs, pid) = (worker.runs.get(), worker.running().map(|slot| slot.pid()));
+        let Some(pid) = pid.filter(|pid| runs == watch.runs && Some(*pid) == watch.pid) else {
+            *watch = Watch { runs, pid, since_ns: now_ns, tell_after_ns: limit_ns };
+            return worker.set_stalled(false);
+        };
+        let held_ns = now_ns - watch.since_ns;
+        if held_ns < limit_ns || worker.keeps_to_itself() {
+            return;
+        }
+        worker.set_stalled(true);
+        if held_ns >= watch.tell_after_ns {
+            watch.tell_after_ns = held_ns.saturating_mul(10);
+            self.teller.tell(shared, worker, pid, held_ns);
+        }
+    }
 }

@@ -24,6 +24,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::shared::Shared;
+use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::clock;
 use crate::task::park;
@@ -45,6 +46,8 @@ pub(super) struct Nap {
     check_at_ns: u64,
     /// How many times an actor had run.
     activity: u64,
+    /// How it was counted.
+    takes_work: bool,
 }
 
 impl Nap {
@@ -54,8 +57,9 @@ impl Nap {
 }
 
 /// A worker is about to sleep.
-pub(super) fn fall_idle(shared: &Shared) -> Nap {
-    let (sleepers, end_wanted) = shared.count_sleeper();
+pub(super) fn fall_idle(shared: &Shared, worker: &Worker) -> Nap {
+    let takes_work = worker.takes_work();
+    let (all_sleep, end_wanted) = shared.count_sleeper(takes_work);
     let live = shared.live();
     if end_wanted && live == 0 {
         announce_end(shared);
@@ -63,17 +67,14 @@ pub(super) fn fall_idle(shared: &Shared) -> Nap {
     if live == 0 && shared.is_stopping() {
         shared.dismiss(); // it was dropped while actors lived: the last one has ended
     }
-    if end_wanted && sleepers == shared.workers().len() {
+    if end_wanted && all_sleep {
         end_newest_server(shared);
     }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let suspicious = live > shared.servers_at_rest()
-        && sleepers == shared.workers().len()
-        && news
-        && pending_timers(shared) == 0;
+    let suspicious = live > shared.servers_at_rest() && all_sleep && news && pending_timers(shared) == 0;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
-    Nap { check_at_ns, activity }
+    Nap { check_at_ns, activity, takes_work }
 }
 
 fn patience(shared: &Shared) -> Duration {
@@ -116,7 +117,7 @@ fn end_newest_server(shared: &Shared) {
 fn is_something_underway(shared: &Shared) -> bool {
     // Ordering: Acquire; pairs with the Release of who delivers.
     let underway = shared.deliveries.load(Ordering::Acquire) > 0;
-    underway && shared.workers().iter().any(|worker| worker.holds_up_the_end())
+    underway && shared.workers().any(|worker| worker.holds_up_the_end())
 }
 
 /// The idle servers of a runtime, the newest last.
@@ -132,23 +133,23 @@ fn servers_at_rest(shared: &Shared) -> Vec<Pid> {
 }
 
 fn activity(shared: &Shared) -> u64 {
-    shared.workers().iter().map(|worker| worker.runs.get()).sum()
+    shared.workers().map(|worker| worker.runs.get()).sum()
 }
 
 fn pending_timers(shared: &Shared) -> usize {
-    shared.workers().iter().map(|worker| worker.timer_count()).sum()
+    shared.workers().map(|worker| worker.timer_count()).sum()
 }
 
 /// A worker no longer sleeps.
 pub(super) fn wake_up(shared: &Shared, nap: Nap) {
     let alarm = clock::now_ns() >= nap.check_at_ns;
-    let silent = shared.sleepers() == shared.workers().len() && activity(shared) == nap.activity;
+    let silent = shared.all_sleep() && activity(shared) == nap.activity;
     // With new foreign threads around nothing is certain: look again later.
     if alarm && silent && !shared.has_new_foreign_threads() {
         shared.checked_activity.set(nap.activity);
         check_for_deadlock(shared);
     }
-    shared.uncount_sleeper();
+    shared.uncount_sleeper(nap.takes_work);
 }
 
 fn check_for_deadlock(shared: &Shared) {

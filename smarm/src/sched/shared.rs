@@ -1,12 +1,14 @@
 //! What the workers of one runtime share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::crew::Crew;
 use super::idle::Notify;
 use super::injector::Injector;
 use super::monitor::Monitor;
+use super::stall::StallSettings;
 use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
 use super::worker::Worker;
 use crate::pid::Pid;
@@ -25,11 +27,17 @@ pub(crate) struct Settings {
     pub(crate) shutdown_timeout: Duration,
     /// Each worker, and somebody who wakes it, may have a processor.
     pub(crate) may_watch: bool,
+    /// How many workers, and how many more may stand in for them.
+    pub(crate) workers: usize,
+    pub(crate) spares: usize,
+    pub(crate) stall: StallSettings,
 }
 
-/// Added to [`Shared::idle`] when somebody waits for the end of a run; below it is the number of sleeping workers.
+/// Added to [`Shared::idle`] when somebody waits for the end of a run; below it are two numbers of sleeping workers.
 const END_WANTED: u64 = 1 << 32;
-const SLEEPERS_MASK: u64 = END_WANTED - 1;
+/// The number of those that would take work is above this.
+const TAKERS_SHIFT: u32 = 16;
+const COUNT_MASK: u64 = (1 << TAKERS_SHIFT) - 1;
 
 pub(crate) struct Shared {
     /// Not 0, unique in the process.
@@ -37,9 +45,9 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) injector: Injector,
     pub(crate) monitor: Monitor,
-    workers: OnceLock<Box<[&'static Worker]>>,
-    /// How many workers sleep, and whether the end is waited for: one word, so that of two who change it the second one sees what
-    /// the first one counted.
+    pub(super) crew: Crew,
+    /// How many workers sleep, how many of them would take work, and whether the end is waited for: one word, so that of two who change it
+    /// the second one sees what the first one counted.
     idle: AtomicU64,
     /// How many times an actor had run when a deadlock was last looked for: it is looked for once in each silence.
     pub(super) checked_activity: Gauge,
@@ -78,6 +86,11 @@ pub(super) struct Ending {
     pub(super) asked: Option<Pid>,
 }
 
+/// What one sleeping worker adds to [`Shared::idle`].
+fn one_sleeper(takes_work: bool) -> u64 {
+    if takes_work { 1 | 1 << TAKERS_SHIFT } else { 1 }
+}
+
 /// How many threads run workers and monitors, of all runtimes.
 static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
 
@@ -111,13 +124,14 @@ static LAST_ID: AtomicU32 = AtomicU32::new(0);
 
 impl Shared {
     pub(crate) fn new(settings: Settings, this: Weak<Self>) -> Self {
+        let crew = Crew::new(settings.workers, settings.spares);
         Self {
             // Ordering: Relaxed. Only uniqueness matters.
             id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
             settings,
             injector: Injector::default(),
             monitor: Monitor::default(),
-            workers: OnceLock::new(),
+            crew,
             idle: AtomicU64::new(0),
             checked_activity: Gauge::default(),
             outside_spawns: Mutex::new(()),
@@ -168,38 +182,38 @@ impl Shared {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(crate) fn set_workers(&self, workers: Box<[&'static Worker]>) {
-        assert!(self.workers.set(workers).is_ok(), "the workers of a runtime are set once");
-    }
-
-    pub(crate) fn workers(&self) -> &[&'static Worker] {
-        self.workers.get().map_or(&[], |workers| workers)
-    }
-
     // ---- sleeping -----------------------------------------------------------------------------------------------------
 
-    /// One more worker sleeps; how many do now, and whether somebody waits for the end.
-    pub(super) fn count_sleeper(&self) -> (usize, bool) {
+    /// One more worker sleeps, which would take work, or not; whether all do now, and whether somebody waits for the end.
+    pub(super) fn count_sleeper(&self, takes_work: bool) -> (bool, bool) {
+        let one = one_sleeper(takes_work);
         // Ordering: AcqRel; see the field.
-        let idle = self.idle.fetch_add(1, Ordering::AcqRel) + 1;
-        ((idle & SLEEPERS_MASK) as usize, idle & END_WANTED != 0)
+        let idle = self.idle.fetch_add(one, Ordering::AcqRel) + one;
+        ((idle & COUNT_MASK) as usize == self.worker_count(), idle & END_WANTED != 0)
     }
 
-    pub(super) fn uncount_sleeper(&self) {
+    /// It sleeps no more; with the same answer as when it was counted.
+    pub(super) fn uncount_sleeper(&self, takes_work: bool) {
         // Ordering: AcqRel; see the field.
-        self.idle.fetch_sub(1, Ordering::AcqRel);
+        self.idle.fetch_sub(one_sleeper(takes_work), Ordering::AcqRel);
     }
 
-    /// How many workers sleep; a guess.
-    #[inline]
-    pub(super) fn sleepers(&self) -> usize {
+    /// Whether all workers sleep; a guess.
+    pub(super) fn all_sleep(&self) -> bool {
         // Ordering: Relaxed. A guess.
-        (self.idle.load(Ordering::Relaxed) & SLEEPERS_MASK) as usize
+        (self.idle.load(Ordering::Relaxed) & COUNT_MASK) as usize == self.worker_count()
+    }
+
+    /// Whether a worker sleeps that would take work; a guess.
+    #[inline]
+    pub(super) fn has_sleeping_taker(&self) -> bool {
+        // Ordering: Relaxed. A guess.
+        self.idle.load(Ordering::Relaxed) >> TAKERS_SHIFT & COUNT_MASK != 0
     }
 
     /// Wakes some sleeping worker, if there is one.
     pub(crate) fn wake_one(&self) {
-        for worker in self.workers() {
+        for worker in self.workers().filter(|worker| worker.takes_work()) {
             match worker.sleep.notify_sleeper() {
                 Some(Notify::Signal) => return worker.signal(),
                 Some(Notify::Done) => return,
@@ -214,7 +228,7 @@ impl Shared {
     ///
     /// Burials are read first: both sums only grow, so if they are equal, nobody was alive between the two readings.
     pub(crate) fn live(&self) -> u64 {
-        let buried: u64 = self.workers().iter().map(|worker| worker.counters.buried.get()).sum();
+        let buried: u64 = self.workers().map(|worker| worker.counters.buried.get()).sum();
         self.spawned().saturating_sub(buried)
     }
 
@@ -222,9 +236,9 @@ impl Shared {
     ///
     /// Activations are read last, and follow the rests that they end: never too many.
     pub(super) fn servers_at_rest(&self) -> u64 {
-        let inside: u64 = self.workers().iter().map(|worker| worker.counters.rests.get()).sum();
+        let inside: u64 = self.workers().map(|worker| worker.counters.rests.get()).sum();
         let rests = inside + self.outside_servers.get();
-        let activations: u64 = self.workers().iter().map(|worker| worker.counters.activations.get()).sum();
+        let activations: u64 = self.workers().map(|worker| worker.counters.activations.get()).sum();
         rests.saturating_sub(activations)
     }
 
@@ -258,11 +272,11 @@ impl Shared {
     }
 
     fn exits(&self) -> ExitCounts {
-        self.workers().iter().fold(ExitCounts::default(), |sum, worker| sum.plus(worker.counters.exits()))
+        self.workers().fold(ExitCounts::default(), |sum, worker| sum.plus(worker.counters.exits()))
     }
 
     fn spawned(&self) -> u64 {
-        let inside: u64 = self.workers().iter().map(|worker| worker.counters.spawned.get()).sum();
+        let inside: u64 = self.workers().map(|worker| worker.counters.spawned.get()).sum();
         inside + self.outside_spawned.get()
     }
 
@@ -303,12 +317,11 @@ impl Shared {
             // Ordering: Release; pairs with the Acquire in `is_stopping`.
             self.stopping.store(true, Ordering::Release);
         }
-        self.monitor.stop();
     }
 
     /// Has all workers look whether they may leave.
     pub(crate) fn dismiss(&self) {
-        self.workers().iter().for_each(|worker| worker.notify());
+        self.workers().for_each(|worker| worker.notify());
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -320,13 +333,13 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> RuntimeStats {
         let exited = self.exits();
-        let sum = |of: fn(&Worker) -> u64| self.workers().iter().map(|worker| of(worker)).sum::<u64>();
+        let sum = |of: fn(&Worker) -> u64| self.workers().map(of).sum::<u64>();
         let (live, spawned) = (self.live(), self.spawned());
         // Queues may hold entries of actors that were started by a join and have ended.
         let queued = self.injector.len() as u64 + sum(|worker| worker.queue_len() as u64);
         RuntimeStats {
             run_queue_len: queued.min(live) as usize,
-            scheduler_count: self.workers().len(),
+            scheduler_count: self.regular_count(),
             sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
             spawned,
             exited,
@@ -341,6 +354,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The threads of the workers hold shares until they are done with their blocks.
-        self.workers().iter().for_each(|worker| worker.release());
+        self.workers().for_each(|worker| worker.release());
     }
 }

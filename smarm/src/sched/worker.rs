@@ -35,9 +35,11 @@ mod turns;
 
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use super::crew::Role;
 use super::deque::Deque;
 use super::idle::{Notify, SleepWord};
 use super::inbox::Inbox;
@@ -118,6 +120,16 @@ pub(crate) struct Worker {
     /// The runtime that uses the block. Set before its thread starts, constant until the thread has ended.
     shared: Cell<*const Shared>,
     position: Cell<usize>,
+    /// What it is there for; see `crew`.
+    role: AtomicU8,
+    /// One actor keeps it for longer than the limit, says the monitor.
+    stalled: AtomicBool,
+    /// The run, as `runs` counts them, during which the actor that runs keeps it on purpose; 0 for none.
+    blocking_run: AtomicU64,
+    /// How many actors have begun here and not ended. Only of workers beyond the regular ones.
+    started: super::stats::Gauge,
+    /// The thread, as the system knows it.
+    thread_id: AtomicI32,
     here: Here,
     context: Cell<Context>,
     action: Cell<Action>,
@@ -180,6 +192,11 @@ impl Worker {
             runs_at_look: Cell::new(0),
             shared: Cell::new(ptr::null()),
             position: Cell::new(0),
+            role: AtomicU8::new(Role::Absent as u8),
+            stalled: AtomicBool::new(false),
+            blocking_run: AtomicU64::new(0),
+            started: super::stats::Gauge::default(),
+            thread_id: AtomicI32::new(0),
             here: Here::new(),
             context: Cell::new(Context::running()),
             action: Cell::new(Action::Park),
@@ -207,6 +224,9 @@ impl Worker {
 
     /// Gives the block back. Nothing is queued, and its thread has ended.
     pub(crate) fn release(&'static self) {
+        self.set_role(Role::Absent);
+        self.set_stalled(false);
+        self.started.set(0);
         drop(self.timers.clear()); // what was to be sent later than the end
         self.next_timer_ns.set(u64::MAX);
         self.counters.reset();
@@ -217,6 +237,92 @@ impl Worker {
     pub(crate) fn bind(&self, shared: *const Shared, position: usize) {
         self.shared.set(shared);
         self.position.set(position);
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position.get()
+    }
+
+    // ---- what it is there for -----------------------------------------------------------------------------------------
+
+    pub(super) fn role(&self) -> Role {
+        // Ordering: Relaxed. Who sets it notifies the worker; see `crew`.
+        Role::from_bits(self.role.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(super) fn has_role(&self, role: Role) -> bool {
+        // Ordering: Relaxed. As above.
+        self.role.load(Ordering::Relaxed) == role as u8
+    }
+
+    pub(super) fn set_role(&self, role: Role) {
+        // Ordering: Relaxed. As above.
+        self.role.store(role as u8, Ordering::Relaxed);
+    }
+
+    /// Whether it takes what may move.
+    #[inline]
+    pub(super) fn takes_work(&self) -> bool {
+        // Ordering: Relaxed. As above.
+        let role = self.role.load(Ordering::Relaxed);
+        role == Role::Regular as u8 || role == Role::Spare as u8
+    }
+
+    /// Whether it sleeps and no actor lives here; a guess.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.started.get() == 0 && self.sleep.is_asleep()
+    }
+
+    /// Whether one actor keeps it from all others.
+    pub(super) fn is_out(&self) -> bool {
+        // Ordering: Relaxed, here and below. Guesses: the monitor looks again after a tick.
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        // Ordering: Relaxed. As above.
+        let blocking_run = self.blocking_run.load(Ordering::Relaxed);
+        let keeps_on_purpose = blocking_run != 0 && blocking_run == self.runs.get();
+        (stalled || keeps_on_purpose) && self.here.actor().is_some()
+    }
+
+    /// Whether its actor may keep it: on purpose, or because it is its own.
+    pub(super) fn keeps_to_itself(&self) -> bool {
+        // Ordering: Relaxed. As above.
+        self.has_role(Role::Own) || self.blocking_run.load(Ordering::Relaxed) == self.runs.get()
+    }
+
+    pub(super) fn set_stalled(&self, stalled: bool) {
+        // Ordering: Relaxed. As above.
+        self.stalled.store(stalled, Ordering::Relaxed);
+    }
+
+    /// The actor that runs here keeps the worker on purpose from now on. What [`end_blocking`](Self::end_blocking) is to put back.
+    pub(in crate::sched) fn begin_blocking(&self) -> u64 {
+        // Ordering: Relaxed. As above.
+        let before = self.blocking_run.swap(self.runs.get(), Ordering::Relaxed);
+        let shared = self.shared();
+        if !self.deque.is_empty() || shared.injector.len() > 0 {
+            if !shared.has_sleeping_taker() {
+                shared.balance(self.refresh_now());
+            }
+            shared.wake_one();
+        }
+        before
+    }
+
+    pub(in crate::sched) fn end_blocking(&self, before: u64) {
+        // Ordering: Relaxed. As above.
+        self.blocking_run.store(before, Ordering::Relaxed);
+    }
+
+    /// Who runs here; a guess.
+    pub(super) fn running(&self) -> Option<SlotRef> {
+        self.here.actor()
+    }
+
+    /// The thread, as the system knows it; 0 before it has begun.
+    pub(super) fn thread_id(&self) -> i32 {
+        // Ordering: Relaxed. It stands for itself.
+        self.thread_id.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -242,9 +348,11 @@ impl Worker {
         self.here.runtime.set(shared.id);
         self.here.worker.set(ptr::from_ref(self).cast());
         self.here.budget.set_up(shared.settings.alloc_interval, shared.settings.timeslice_cycles);
-        let supplies = Supplies::new(shared.settings.stack_class, shared.workers().len());
+        let supplies = Supplies::new(shared.settings.stack_class, shared.most_takers());
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|old| *old = supplies) };
+        // Ordering: Relaxed. It stands for itself.
+        self.thread_id.store(clock::thread_id(), Ordering::Relaxed);
         current::enter_worker(&self.here);
         precise_sleep();
         self.refresh_now();
@@ -283,14 +391,22 @@ impl Worker {
             self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
         }
         self.fire_replies(now_ns);
+        if self.takes_work() {
+            self.take_what_may_move(now_ns);
+        } else {
+            self.pass_on();
+        }
+        self.sticky_len.set(self.sticky_queue_len() as u64);
+    }
+
+    fn take_what_may_move(&self, now_ns: u64) {
         if self.spread.len() > 0 {
-            self.spread.take_share(1, |entry| self.push_entry(entry));
+            self.spread.take_share(1, |entry| self.push_local(entry));
         }
         if self.shared().injector.len() > 0 {
             self.take_injected();
         }
         self.share_old(now_ns);
-        self.sticky_len.set(self.sticky_queue_len() as u64);
     }
 
     /// Whether there is something to do, for a worker that has announced its sleep. By the locks, not by guesses.
@@ -301,9 +417,10 @@ impl Worker {
             || !self.inbox.is_empty()
             || self.sticky_queue_len() > 0
             || !self.deque.is_empty()
-            || !shared.injector.is_surely_empty()
             || !self.spread.is_surely_empty()
-            || shared.workers().iter().any(|worker| worker.may_give(now_ns))
+            || self.takes_work()
+                && (!shared.injector.is_surely_empty()
+                    || shared.workers().any(|worker| worker.may_give(now_ns)))
     }
 
     fn sleep_until_work(&'static self) {
@@ -320,7 +437,7 @@ impl Worker {
     fn watch(&self, until_ns: u64) -> bool {
         let shared = self.shared();
         // Who waits for the end has waited for this worker's sleep.
-        let may_watch = shared.settings.may_watch && !shared.is_end_wanted();
+        let may_watch = shared.settings.may_watch && self.has_role(Role::Regular) && !shared.is_end_wanted();
         while may_watch && clock::now_ns() < until_ns {
             for _ in 0..LOOKS {
                 if !self.inbox.is_empty() || self.spread.len() > 0 || shared.injector.len() > 0 {
@@ -347,7 +464,7 @@ impl Worker {
         self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
         // SAFETY: as above.
         let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
-        let nap = quiet::fall_idle(self.shared());
+        let nap = quiet::fall_idle(self.shared(), self);
         let deadline_ns = self.next_timer_ns.get().min(reply_ns).min(nap.check_at_ns());
         // Falling idle may have queued a server that is to end.
         if self.deque.is_empty() && self.sleep.fall_asleep() {

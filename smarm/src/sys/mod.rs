@@ -4,6 +4,8 @@
 #[cfg(not(loom))]
 pub(crate) mod arch;
 pub(crate) mod atomic;
+#[cfg(not(loom))]
+pub(crate) mod barrier;
 pub(crate) mod cell;
 #[cfg(not(loom))]
 pub(crate) mod clock;

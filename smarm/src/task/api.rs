@@ -97,6 +97,26 @@ pub fn no_preempt<T>(f: impl FnOnce() -> T) -> T {
     preempt::no_preempt(f)
 }
 
+/// Runs `f`, which blocks this thread or computes for long: what can move leaves this worker at once. Not a safe point.
+///
+/// The runtime does the same by itself after [`Config::stall_after`](crate::runtime::Config::stall_after), with a warning; this says it in
+/// advance, without one. Actors that have not started and servers with mail go to another worker, to a
+/// [spare](crate::runtime::Config::spares) one if the others are busy. **Actors that have started on this worker wait**: they cannot change
+/// their thread. So for what takes longer than a millisecond or two, a thread for itself
+/// ([`Builder::own_thread`](crate::Builder::own_thread)) is better.
+///
+/// Calls nest. On a plain thread it just calls `f`. Tokio's cousin is `block_in_place`, Go's what happens at each system call.
+///
+/// ```
+/// smarm::run(|| {
+///     let text = smarm::block_in_place(|| std::fs::read_to_string("/proc/self/comm"));
+///     assert!(text.is_ok());
+/// });
+/// ```
+pub fn block_in_place<T>(f: impl FnOnce() -> T) -> T {
+    preempt::block_in_place(f)
+}
+
 /// Runs `f`, and panics at any safe point in it that would switch: a help to find waits where there must be none.
 ///
 /// For code that must not be left half done on its thread, such as the initialiser of a `thread_local!`, or a scoped thread-local section. A

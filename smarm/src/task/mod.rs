@@ -20,6 +20,8 @@ pub(crate) mod budget;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]
+pub(crate) mod naming;
+#[cfg(not(loom))]
 pub(crate) mod park;
 #[cfg(not(loom))]
 pub(crate) mod preempt;
@@ -104,6 +106,12 @@ mod host {
 
         /// Suspends the current actor, whose slice is over, behind the others that wait.
         fn end_slice(slot: SlotRef);
+
+        /// The current actor is about to keep its worker: what may move is to go elsewhere. What `end_blocking` is to be given.
+        fn begin_blocking(slot: SlotRef) -> u64;
+
+        /// That is over.
+        fn end_blocking(slot: SlotRef, before: u64);
     }
 
     /// Makes an actor of a job; see [`Schedule::spawn`].

@@ -92,6 +92,20 @@ pub(crate) fn forbid_yield<T>(f: impl FnOnce() -> T) -> T {
     hold(Hold::NoYield, f)
 }
 
+/// Runs `f`, during which what may move leaves this worker.
+pub(crate) fn block_in_place<T>(f: impl FnOnce() -> T) -> T {
+    /// Says that it is over, also when `f` unwinds.
+    struct End(SlotRef, u64);
+    impl Drop for End {
+        fn drop(&mut self) {
+            Host::end_blocking(self.0, self.1);
+        }
+    }
+    let Some(slot) = current::actor() else { return f() };
+    let _end = End(slot, Host::begin_blocking(slot));
+    f()
+}
+
 /// Runs `f` with this hold on its actor, or with the one that is there if that is stronger.
 #[inline]
 fn hold<T>(wanted: Hold, f: impl FnOnce() -> T) -> T {

@@ -80,6 +80,18 @@ pub(crate) struct Job {
     pub(crate) spawned_at: &'static Location<'static>,
     /// Which stack; `None` for the runtime's own default.
     pub(crate) stack_class: Option<StackClass>,
+    pub(crate) thread: JobThread,
+}
+
+/// On which thread a job runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum JobThread {
+    /// On any worker's.
+    Any,
+    /// On one for itself.
+    Own,
+    /// On that one: the place of its worker in the runtime. Filled in by the host before anybody can see the job.
+    Seat(u16),
 }
 
 /// What jobs of one type have in common.
@@ -248,13 +260,21 @@ impl Slot {
     pub(crate) fn forget_job(&self) {
         // Ordering: Relaxed. Read by code of this actor, and by inspectors that see it parked later.
         self.job.store(ptr::null_mut(), Ordering::Relaxed);
+        super::naming::await_namer(self);
+    }
+
+    /// What the actor runs, for a thread that names it; see `naming`.
+    pub(super) fn job_to_name(&self) -> *mut Job {
+        // Ordering: Acquire; pairs with the Release in `prepare`.
+        self.job.load(Ordering::Acquire)
     }
 
     /// Fills in a free slot for a new actor, or for a plain thread. The caller owns the slot.
     #[inline]
     pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, shared: *const (), class: StackClass) {
-        // Ordering: Relaxed, five times. Published by `StateWord::occupy`.
-        self.job.store(job, Ordering::Relaxed);
+        // Ordering: Release; pairs with the Acquire in `job_to_name`: who names the slot's last actor may come upon this one.
+        self.job.store(job, Ordering::Release);
+        // Ordering: Relaxed, four times. Published by `StateWord::occupy`.
         self.runtime.store(runtime, Ordering::Relaxed);
         self.shared.store(shared.cast_mut(), Ordering::Relaxed);
         self.home.store(ptr::null_mut(), Ordering::Relaxed);

@@ -12,6 +12,9 @@ const SLICE: u64 = 300_000;
     root_stack_size = 1 << 20,
     deadlock = Deadlock::Fail,
     shutdown_timeout = Duration::from_millis(100),
+    stall_after = "20ms",
+    spares = 0,
+    on_stall = |stall| eprintln!("{stall}"),
     alloc = false,
     crate = ::smarm,
 )]

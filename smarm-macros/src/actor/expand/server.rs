@@ -60,9 +60,10 @@ impl Actor {
         });
         let stack = options.stack.iter().map(|size| quote!(.stack_size(#size)));
         let stop_on_drop = options.stop_on_drop.then(|| quote!(.stop_on_drop()));
+        let own_thread = options.own_thread.then(|| quote!(.own_thread()));
         let options = quote! {
             #smarm::__private::ServerOptions::new(#name)
-                #(#mailbox)* #(#overflow)* #(#timeout)* #(#stack)* #stop_on_drop
+                #(#mailbox)* #(#overflow)* #(#timeout)* #(#stack)* #stop_on_drop #own_thread
         };
         self.with_periods(options)
     }

@@ -19,12 +19,23 @@ const COARSE_TIMEOUT_NS: u64 = 1_000_000_000;
 impl Worker {
     pub(super) fn fire_timers(&self, now_ns: u64) {
         while let Some(due) = self.timers.pop_due(now_ns) {
-            match due {
-                Due::Unpark(pid) => park::unpark(pid),
-                Due::Fire(firing) => self.fire(firing),
-            }
+            self.fire_one(due);
         }
         self.next_timer_ns.set(self.timers.next_deadline());
+    }
+
+    /// Fires what is due on a worker that is held up; from the monitor's thread. Its own look at the next deadline may then be in vain.
+    pub(in crate::sched) fn fire_due(&self, now_ns: u64) {
+        while let Some(due) = self.timers.pop_due(now_ns) {
+            self.fire_one(due);
+        }
+    }
+
+    fn fire_one(&self, due: Due) {
+        match due {
+            Due::Unpark(pid) => park::unpark(pid),
+            Due::Fire(firing) => self.fire(firing),
+        }
     }
 
     pub(super) fn fire_replies(&self, now_ns: u64) {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::{POLL_INTERVAL, Worker};
 use crate::pid::Pid;
+use crate::sched::crew::Role;
 use crate::sched::deque::Entry;
 use crate::sys::{arch, clock};
 use crate::task::current::Here;
@@ -33,7 +34,7 @@ impl Worker {
         }
         self.find_local().or_else(|| {
             self.poll();
-            self.find_local().or_else(|| self.steal())
+            self.find_local().or_else(|| if self.takes_work() { self.steal() } else { self.take_own() })
         })
     }
 
@@ -66,7 +67,7 @@ impl Worker {
         };
         // A thief may have taken it between the look and the pop, which then gave us the next one.
         if let Some(other) = popped.filter(|entry| !is_it(*entry)) {
-            self.push_entry(other);
+            self.push_local(other);
         }
     }
 
@@ -202,11 +203,11 @@ impl Worker {
     /// Queues a server here that has mail. The caller is this worker, or an actor that runs on it; `soon`: one that is about to park.
     pub(in crate::sched) fn activate(&self, slot: SlotRef, soon: bool) {
         self.counters.wakes.add(1);
-        if !soon {
+        if !soon || !self.takes_work() {
             return self.push_new(slot);
         }
         if self.is_worth_a_hop() {
-            return self.give_away(slot);
+            return self.give_away(entry_of(slot, self.now_ns.get()));
         }
         if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
@@ -221,16 +222,22 @@ impl Worker {
 
     /// Queues a new actor here. The caller is an actor of this worker.
     pub(in crate::sched) fn push_new(&self, slot: SlotRef) {
-        self.push_entry(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        self.push_entry(entry_of(slot, self.now_ns.get()));
     }
 
     /// Queues a new actor on this worker, from another one.
     pub(in crate::sched) fn push_spread(&self, slot: SlotRef) {
-        self.spread.push(Entry { pid: slot.pid().to_bits(), pushed_ns: clock::now_ns() });
+        self.spread.push(entry_of(slot, clock::now_ns()));
         self.notify();
     }
 
+    /// Queues what may move where it will be found: here, if this worker takes such.
+    #[inline]
     pub(super) fn push_entry(&self, entry: Entry) {
+        if self.takes_work() { self.push_local(entry) } else { self.give_away(entry) }
+    }
+
+    pub(super) fn push_local(&self, entry: Entry) {
         if self.deque.is_full() {
             self.sweep();
         }
@@ -249,6 +256,34 @@ impl Worker {
                 // SAFETY: this is the owner's thread. There is room: one was just taken out.
                 unsafe { self.deque.push(entry) };
             }
+        }
+    }
+
+    /// The actor that has this worker for itself, if it is to be started or has mail.
+    fn take_own(&'static self) -> Option<SlotRef> {
+        let mut own = None;
+        // One entry at a time: an older one may be of an actor that has ended.
+        while own.is_none() && self.spread.len() > 0 {
+            self.spread.take_share(usize::MAX, |entry| {
+                own = Pid::from_bits(entry.pid).and_then(|pid| self.claim_movable(pid));
+            });
+        }
+        own
+    }
+
+    /// Gives away what others may run, by a worker that takes nothing.
+    pub(super) fn pass_on(&self) {
+        let shared = self.shared();
+        // SAFETY: this is the owner's thread.
+        while let Some(entry) = unsafe { self.deque.pop_oldest() } {
+            shared.injector.push(entry);
+        }
+        if self.has_role(Role::Resting) {
+            self.spread.take_share(1, |entry| shared.injector.push(entry));
+        }
+        // Also when it has nothing: it may have been woken for something before it came to take nothing.
+        if shared.injector.len() > 0 {
+            shared.wake_one();
         }
     }
 
@@ -277,6 +312,11 @@ impl Worker {
     pub(in crate::sched) fn queue_len(&self) -> usize {
         self.deque.len() + self.spread.len() + self.sticky_len.get() as usize
     }
+}
+
+/// The queue entry of an actor that waits since then.
+pub(super) fn entry_of(slot: SlotRef, pushed_ns: u64) -> Entry {
+    Entry { pid: slot.pid().to_bits(), pushed_ns }
 }
 
 /// Takes the first actor of a ring, and has the processor fetch what the next ones will need: of the second one the end of its stack,

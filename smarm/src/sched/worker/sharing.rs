@@ -32,32 +32,37 @@ impl Worker {
     /// Whether a server that is about to handle a call should do so elsewhere: it would keep others here waiting for long, and then stay here
     /// for as long as it handles the message.
     pub(super) fn is_worth_a_hop(&self) -> bool {
-        self.run_cost_ns.get() >= LONG_RUN_NS && self.shared().sleepers() > 0 && self.others_wait()
+        self.run_cost_ns.get() >= LONG_RUN_NS && self.shared().has_sleeping_taker() && self.others_wait()
     }
 
-    /// Has a sleeping worker run it.
-    pub(super) fn give_away(&self, slot: SlotRef) {
-        self.shared().injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+    /// Has another worker run it: a sleeping one, or who looks next.
+    #[inline(never)]
+    pub(super) fn give_away(&self, entry: Entry) {
+        self.shared().injector.push(entry);
         self.shared().wake_one();
     }
 
     /// Something has waited for long: a sleeping worker may have it.
     pub(in crate::sched) fn share_old(&self, now_ns: u64) {
-        if self.shared().sleepers() > 0 && self.may_give(now_ns) {
+        if self.shared().has_sleeping_taker() && self.may_give(now_ns) {
             self.shared().wake_one();
         }
     }
 
     /// Whether another worker may start some of those that wait here: they have waited for long, and will wait for longer.
-    pub(super) fn may_give(&self, now_ns: u64) -> bool {
-        let have_waited =
-            self.deque.oldest_ns().is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS));
+    pub(in crate::sched) fn may_give(&self, now_ns: u64) -> bool {
+        let have_waited = self.deque.oldest_ns().is_some_and(|pushed_ns| self.has_waited(pushed_ns, now_ns));
         have_waited && (self.is_held_up(now_ns) || self.backlog_ns() >= SHARE_WORTH_NS)
             || self.may_give_spread(now_ns)
     }
 
+    /// Whether what was pushed here then has waited for long. Where one actor keeps the worker, anything has.
+    fn has_waited(&self, pushed_ns: u64, now_ns: u64) -> bool {
+        is_older(pushed_ns, now_ns, SHARE_AFTER_NS) || self.is_out()
+    }
+
     pub(super) fn is_held_up(&self, now_ns: u64) -> bool {
-        is_older(self.last_look_ns.get(), now_ns, HELD_UP_NS)
+        is_older(self.last_look_ns.get(), now_ns, HELD_UP_NS) || self.is_out()
     }
 
     /// How long those that wait to be started will take to be, at the latest rate.
@@ -66,7 +71,8 @@ impl Worker {
     }
 
     pub(super) fn may_give_spread(&self, now_ns: u64) -> bool {
-        let oldest_ns = if self.spread.len() > 0 { self.spread.oldest_ns() } else { None };
+        let may_give = self.spread.len() > 0 && self.takes_work();
+        let oldest_ns = if may_give { self.spread.oldest_ns() } else { None };
         oldest_ns.is_some_and(|pushed_ns| is_older(pushed_ns, now_ns, SHARE_SPREAD_AFTER_NS))
     }
 
@@ -76,26 +82,26 @@ impl Worker {
             self.take_injected();
         }
         self.take_unstarted().or_else(|| {
-            let workers = self.shared().workers();
-            let others = (1..workers.len()).map(|step| workers[(self.position.get() + step) % workers.len()]);
-            others.into_iter().find_map(|victim| self.steal_from(victim))
+            let (before, behind) = (self.shared().workers(), self.shared().workers());
+            let mut others = behind.skip(self.position() + 1).chain(before.take(self.position()));
+            others.find_map(|victim| self.steal_from(victim))
         })
     }
 
     pub(super) fn take_injected(&self) {
         let shared = self.shared();
-        shared.injector.take_share(shared.workers().len(), |entry| self.push_entry(entry));
+        shared.injector.take_share(shared.regular_count(), |entry| self.push_local(entry));
     }
 
     /// Takes the older half of what a worker may give, and claims the first of it.
     pub(super) fn steal_from(&'static self, victim: &Worker) -> Option<SlotRef> {
         let now_ns = self.refresh_now();
-        let is_old = |pushed_ns| is_older(pushed_ns, now_ns, SHARE_AFTER_NS);
+        let is_old = |pushed_ns| victim.has_waited(pushed_ns, now_ns);
         let most = if victim.may_give(now_ns) { victim.deque.len().div_ceil(2).min(STEAL_BATCH) } else { 0 };
         let mut taken = 0;
         while taken < most {
             match victim.deque.steal(is_old) {
-                Steal::Taken(entry) => self.push_entry(entry),
+                Steal::Taken(entry) => self.push_local(entry),
                 Steal::Retry => continue,
                 Steal::Nothing => break,
             }
@@ -104,7 +110,7 @@ impl Worker {
         if victim.may_give_spread(now_ns) {
             victim.spread.take_share(2, |entry| {
                 taken += 1;
-                self.push_entry(entry);
+                self.push_local(entry);
             });
         }
         self.counters.steals.add(taken as u64);

@@ -5,9 +5,10 @@
 
 use core::ptr;
 
+use super::queues::entry_of;
 use super::{Action, POLL_INTERVAL, Worker, home_of};
 use crate::fiber::{self, Context};
-use crate::sched::deque::Entry;
+use crate::sched::crew::Role;
 use crate::sys::stack::{self, Stack};
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
@@ -79,6 +80,7 @@ impl Worker {
                 stack.set_owner(ptr::from_ref(slot).cast_mut().cast());
                 slot.stack_index.set(stack.index());
                 slot.set_home(ptr::from_ref(self).cast());
+                self.count_started();
                 // SAFETY: the stack was just taken, so there are no frames on it, and it is the actor's until it ends.
                 slot.context
                     .set(unsafe { Context::new(&stack, enter, ptr::from_ref(slot).cast_mut().cast()) });
@@ -96,8 +98,13 @@ impl Worker {
     #[cold]
     pub(super) fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
+        let entry = entry_of(slot, self.now_ns.get());
         slot.state.unclaim();
-        self.shared().injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        if self.has_role(Role::Own) {
+            self.spread.push(entry)
+        } else {
+            self.shared().injector.push(entry)
+        }
         std::thread::yield_now();
     }
 
@@ -107,7 +114,23 @@ impl Worker {
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
         slot.set_home(ptr::null());
+        self.uncount_started();
         stack
+    }
+
+    /// Workers beyond the regular ones know how many actors live on them.
+    #[inline(always)]
+    fn count_started(&self) {
+        if !self.has_role(Role::Regular) {
+            self.started.set(self.started.get() + 1);
+        }
+    }
+
+    #[inline(always)]
+    fn uncount_started(&self) {
+        if !self.has_role(Role::Regular) {
+            self.started.set(self.started.get() - 1);
+        }
     }
 
     /// Takes back the stack of a server, which is movable again.
@@ -117,14 +140,14 @@ impl Worker {
         unsafe { self.supplies.with(|supplies| supplies.take_stack_back(&stack)) };
         // Before anybody else can activate it; see `Shared::servers_at_rest`.
         self.counters.rests.add(1);
-        let entry = Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() };
+        let entry = entry_of(slot, self.now_ns.get());
         // Invariant: after it is idle the server may run, end and be gone; nothing below touches it.
         if again {
             slot.state.unclaim();
         } else if slot.state.rest() == Rest::Idle {
             return;
         }
-        self.push_entry(entry);
+        if self.has_role(Role::Own) { self.spread.push(entry) } else { self.push_entry(entry) }
     }
 
     /// Takes back slot and stack of an actor that has ended.
@@ -133,6 +156,9 @@ impl Worker {
         slot.state.finish();
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|supplies| supplies.take_back(slot, &stack)) };
+        if self.has_role(Role::Own) {
+            self.shared().let_own_go(self);
+        }
         // Last: when the counts say that nobody is left, nothing of the actor is in use.
         self.counters.buried.add(1);
     }
@@ -140,7 +166,10 @@ impl Worker {
     /// Suspends the running actor.
     #[inline(always)]
     pub(super) fn suspend(&self, slot: SlotRef, action: Action) {
-        debug_assert!(self.here.actor().is_some_and(|running| ptr::eq(running, slot)), "an actor suspends on the worker that runs it");
+        debug_assert!(
+            self.here.actor().is_some_and(|running| ptr::eq(running, slot)),
+            "an actor suspends on the worker that runs it"
+        );
         debug_assert!(
             stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
             "an actor suspends on its own stack, or on one that it brought itself"

@@ -2,7 +2,7 @@ struct Counter {
     n: u64,
 }
 
-#[smarm::actor(own_thread)]
+#[smarm::actor(own_thread = true)]
 impl Counter {
     pub fn get(&self) -> u64 {
         self.n
