@@ -346,7 +346,7 @@ fn a_hook_that_panics_is_called_again() {
         });
     });
     ended.is_success();
-    ended.line_with(&["a clumsy hook"]);
+    assert!(ended.stderr.matches("a clumsy hook").count() >= 2, "{}", ended.stderr);
 }
 
 #[test]
