@@ -10,15 +10,18 @@
 //	peers                                     prints a table
 //	peers sample go WORKLOAD PROCS SIZE       prints one line for `compare --go`
 //	peers parked N                            prints the bytes a parked goroutine occupies
+//	peers lateness PROCS SECONDS              prints how late goroutines run beside hogs
 package main
 
 import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -343,6 +346,84 @@ func memory() (resident, tables int64) {
 	return resident, tables
 }
 
+const (
+	hogs  = 4
+	nap   = time.Millisecond
+	tries = 200
+	pause = 5 * time.Millisecond
+)
+
+var (
+	garbage [hogs]*[64]byte
+	counts  [hogs]uint64
+)
+
+// The rows of the bench `lateness`, which says what they are.
+func lateness(procs int, length time.Duration) {
+	runtime.GOMAXPROCS(procs)
+	var stop atomic.Bool
+	for number := 0; number < hogs; number++ {
+		go func(number int) {
+			for !stop.Load() {
+				garbage[number] = new([64]byte)
+			}
+		}(number)
+	}
+	var late []time.Duration
+	for begin := time.Now(); time.Since(begin) < length; {
+		asleep := time.Now()
+		time.Sleep(nap)
+		late = append(late, time.Since(asleep)-nap)
+	}
+	stop.Store(true)
+	report("sleep", late)
+
+	for number := 0; number < hogs; number++ {
+		go func(number int) {
+			for {
+				counts[number]++
+			}
+		}(number)
+	}
+	runtime.LockOSThread()
+	report("spawn", delays(length, func() time.Time {
+		began := make(chan time.Time)
+		go func() { began <- time.Now() }()
+		return <-began
+	}))
+	questions := make(chan chan uint64)
+	go func() {
+		for answer := range questions {
+			answer <- 7
+		}
+	}()
+	report("call", delays(length, func() time.Time {
+		answer := make(chan uint64)
+		questions <- answer
+		<-answer
+		return time.Now()
+	}))
+}
+
+// How long things take that end at the time which what gives.
+func delays(length time.Duration, what func() time.Time) []time.Duration {
+	var all []time.Duration
+	for begin := time.Now(); len(all) < tries && time.Since(begin) < length; {
+		time.Sleep(pause)
+		before := time.Now()
+		all = append(all, what().Sub(before))
+	}
+	return all
+}
+
+func report(row string, delays []time.Duration) {
+	sort.Slice(delays, func(one, other int) bool { return delays[one] < delays[other] })
+	at := func(percent int) float64 {
+		return delays[(len(delays)-1)*percent/100].Seconds() * 1e3
+	}
+	fmt.Printf("%-40s%9.3f%9.3f%9.3f%9d\n", "go: "+row, at(50), at(99), at(100), len(delays))
+}
+
 func main() {
 	words := os.Args[1:]
 	switch {
@@ -352,7 +433,9 @@ func main() {
 		sample(words[1:])
 	case words[0] == "parked" && len(words) == 2:
 		parked(parse(words[1]))
+	case words[0] == "lateness" && len(words) == 3:
+		lateness(int(parse(words[1])), time.Duration(parse(words[2]))*time.Second)
 	default:
-		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N")
+		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N | peers lateness PROCS SECONDS")
 	}
 }

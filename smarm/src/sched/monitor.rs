@@ -12,6 +12,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::crew::Role;
 use super::shared::Shared;
 use super::stall::Teller;
 use super::worker::Worker;
@@ -23,6 +24,9 @@ const TICK_NS: u64 = 1_000_000;
 /// For how many looks all workers must have slept before it does, so that a program that works now and then does not pay for
 /// waking it each time.
 const IDLE_TICKS: u32 = 20;
+
+/// A spare worker is out after so small a part of the limit.
+const SPARE_SHARE: u64 = 5;
 
 const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
@@ -131,10 +135,14 @@ impl Rounds {
             return worker.set_stalled(false);
         };
         let held_ns = now_ns - watch.since_ns;
-        if held_ns < limit_ns || worker.keeps_to_itself() {
+        if worker.keeps_to_itself() {
             return;
         }
-        worker.set_stalled(true);
+        // While a spare worker is out, others are: one by one, too many hogs would take a limit each.
+        let out_after_ns = if worker.has_role(Role::Spare) { limit_ns / SPARE_SHARE } else { limit_ns };
+        if held_ns >= out_after_ns {
+            worker.set_stalled(true);
+        }
         if held_ns >= watch.tell_after_ns {
             watch.tell_after_ns = held_ns.saturating_mul(10);
             self.teller.tell(shared, worker, pid, held_ns);
