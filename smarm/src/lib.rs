@@ -41,8 +41,9 @@
 //! - A `std::sync` lock held over a wait can block its worker, and all that runs there: [`no_preempt`] keeps the switch out,
 //!   [`forbid_yield`] finds it.
 //! - A kill takes effect at a safe point only; code that comes to none cannot be killed.
-//! - Code that computes without a safe point keeps the started actors of its worker waiting; those that have not started move to other
-//!   workers.
+//! - Code that comes to no safe point for long keeps the started actors of its worker waiting. What can move, servers and actors that have
+//!   not started, goes to another worker after 10 ms, and a line on standard error names the actor
+//!   ([`stall_after`](runtime::Config::stall_after)). [`block_in_place`] announces it, [`Builder::own_thread`] avoids it.
 //!
 //! # How it fits together
 //!

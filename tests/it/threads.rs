@@ -41,6 +41,7 @@ fn nobody_else_runs_on_its_thread() {
         runtime().run(|| {
             let worker = here();
             let own = with_own_thread(move || {
+                assert_eq!(spawn(here).join().expect("it returns"), worker);
                 let child = spawn(here);
                 let (tx, rx) = channel();
                 let many: Vec<_> = (0..100)

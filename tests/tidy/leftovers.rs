@@ -11,6 +11,8 @@ const LEFTOVERS: &[&str] = &[
     concat!("FIX", "ME"),
     concat!("XX", "X"),
     concat!("dbg", "!("),
+    concat!("<<<<", "<<<"),
+    concat!(">>>>", ">>>"),
 ];
 
 fn leftovers(file: &Path, text: &str) -> Vec<Breach> {

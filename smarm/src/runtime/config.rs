@@ -155,6 +155,9 @@ impl Config {
 
     /// Exactly `workers` workers, each an OS thread.
     ///
+    /// So many actors run at once at most, but for those on [spare](Config::spares) workers, while others are held up, and those on
+    /// [threads of their own](crate::Builder::own_thread).
+    ///
     /// # Panics
     ///
     /// If `workers` is 0 or above 1024.

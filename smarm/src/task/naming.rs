@@ -66,6 +66,7 @@ fn read(slot: SlotRef, pid: Pid) -> Description {
 /// Waits while the block of this slot is read, whose job is forgotten. By the actor, before it frees the block.
 #[inline]
 pub(super) fn await_namer(slot: &Slot) {
+    // Ordering: SeqCst, to the compiler. To the processor it is the barrier of who names.
     compiler_fence(Ordering::SeqCst);
     // Ordering: Relaxed. The barrier of who names orders it after the job was forgotten.
     if ptr::eq(NAMED.load(Ordering::Relaxed), slot) {

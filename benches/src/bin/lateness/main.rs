@@ -94,7 +94,10 @@ fn run(args: &Args) -> Result<(), String> {
 
 /// A process each: hogs that nobody can stop end with it.
 fn one_after_another(args: &Args) -> Result<(), String> {
-    println!("{HOGS} hogs, {} workers; milliseconds{:>14}{:>9}{:>9}{:>9}", args.workers, "p50", "p99", "max", "count");
+    println!(
+        "{HOGS} hogs, {} workers; milliseconds{:>14}{:>9}{:>9}{:>9}",
+        args.workers, "p50", "p99", "max", "count"
+    );
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let (workers, seconds) = (args.workers.to_string(), args.length.as_secs().to_string());
     for runtime in ["smarm", "tokio"] {

@@ -29,7 +29,11 @@ pub(crate) fn run(workers: usize, length: Duration) {
     report("smarm", "sleep", sleeps(&runtime(), length, false));
     report("smarm", "sleep, pinned", sleeps(&runtime(), length, true));
     let spins = Beside::new(runtime());
-    report("smarm", "spawn", spins.measure(length, |handle| handle.spawn(Instant::now).join().expect("it returns")));
+    report(
+        "smarm",
+        "spawn",
+        spins.measure(length, |handle| handle.spawn(Instant::now).join().expect("it returns")),
+    );
     let clerk = spins.handle.enter(|| Clerk.start());
     report(
         "smarm",

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use crate::{HOGS, NAP, PAUSE, TRIES, report};
 
 pub(crate) fn run(workers: usize, length: Duration) {
-    let runtime = || Builder::new_multi_thread().worker_threads(workers).enable_time().build().expect("threads");
+    let runtime =
+        || Builder::new_multi_thread().worker_threads(workers).enable_time().build().expect("threads");
     // Each runtime is lost to its hogs, which end with the process: dropping it would wait for them.
     let kept = [runtime(), runtime()].map(ManuallyDrop::new);
     report("tokio", "sleep", sleeps(kept[0].handle(), length));

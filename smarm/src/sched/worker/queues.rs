@@ -181,7 +181,9 @@ impl Worker {
     }
 
     pub(in crate::sched) fn run_next(&self, pid: Pid) {
-        self.next.set(Some(pid));
+        if self.takes_work() {
+            self.next.set(Some(pid));
+        }
     }
 
     /// A wake of one of this worker's actors.
