@@ -112,6 +112,19 @@ impl<T> JoinHandle<T> {
         self.header().is_done()
     }
 
+    /// Asks the actor to end; see [`kill`](crate::kill()). Never parks, and does not wait: [`join`](Self::join) does.
+    ///
+    /// ```
+    /// smarm::run(|| {
+    ///     let idler = smarm::spawn(|| smarm::sleep(std::time::Duration::MAX));
+    ///     idler.kill();
+    ///     assert!(matches!(idler.join(), Err(smarm::ExitReason::Killed)));
+    /// });
+    /// ```
+    pub fn kill(&self) {
+        park::kill(self.pid);
+    }
+
     /// Drops the handle; whether this dropped the result of an actor that had panicked.
     pub(super) fn detach(self) -> bool {
         let header = self.header;
