@@ -226,15 +226,20 @@ impl Runtime {
     }
 
     fn await_end<T>(&self, caller: SlotRef, root: JoinHandle<T>) -> Result<T, ExitReason> {
-        // Kills are masked here; an actor that runs a runtime passes its own on.
-        let result = root.join_and_pass_kill_on(|| quiet::kill_all(self.shared.id));
+        // Kills are masked here; an actor that runs a runtime passes its own on, unless it masks that itself.
+        let passes_on = caller.kill_masks.get() <= 1;
+        let result = root.join_and_pass_kill_on(|| {
+            if passes_on {
+                quiet::kill_all(self.shared.id);
+            }
+        });
         if result.is_err() {
             self.shared.expect_end(caller.pid().to_bits());
             self.shut_down(|again_ns| {
                 park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
             });
         } else {
-            self.await_quiet(caller);
+            self.await_quiet(caller, passes_on);
         }
         match report::take_failure(&self.shared) {
             Some(failure) => Err(failure),
@@ -243,11 +248,11 @@ impl Runtime {
     }
 
     /// Waits until no actor is left.
-    fn await_quiet(&self, caller: SlotRef) {
+    fn await_quiet(&self, caller: SlotRef, passes_kill_on: bool) {
         self.shared.expect_end(caller.pid().to_bits());
         self.shared.wake_one(); // all may sleep already, and only idle servers be left
         while self.shared.live() > 0 {
-            if self.shared.has_failed() || caller.state.is_killed() {
+            if self.shared.has_failed() || (passes_kill_on && caller.state.is_killed()) {
                 return self.shut_down(|again_ns| {
                     park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
                 });
