@@ -3,5 +3,6 @@
 mod exit_codes;
 mod limits;
 mod overflow;
+mod panics;
 mod regressions;
 mod reports;

@@ -14,7 +14,11 @@ pub(crate) mod fault;
 #[cfg(not(loom))]
 pub(crate) mod futex;
 #[cfg(not(loom))]
+pub(crate) mod membarrier;
+#[cfg(not(loom))]
 pub(crate) mod stack;
+#[cfg(not(loom))]
+pub(crate) mod stderr;
 #[cfg(not(loom))]
 mod valgrind;
 

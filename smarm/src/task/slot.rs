@@ -5,6 +5,7 @@
 //! any time is atomic.
 
 use core::cell::Cell;
+use core::fmt;
 use core::panic::Location;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -136,6 +137,8 @@ pub(crate) struct Slot {
     /// How many `mask_kill` sections the actor is in.
     pub(crate) kill_masks: Cell<u16>,
     pub(crate) hold: Cell<Hold>,
+    /// How often its kill was thrown at the actor.
+    pub(crate) kills_thrown: Cell<u8>,
     /// Position of the stack in its class, while there is one.
     pub(crate) stack_index: Cell<u32>,
     index: u32,
@@ -160,8 +163,8 @@ unsafe impl Sync for Slot {}
 // SAFETY: as above; the raw pointers in it are only passed on.
 unsafe impl Send for Slot {}
 
-impl core::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot").field("index", &self.index).field("state", &self.state).finish_non_exhaustive()
     }
 }
@@ -186,6 +189,7 @@ impl Slot {
             burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
             hold: Cell::new(Hold::None),
+            kills_thrown: Cell::new(0),
             stack_index: Cell::new(0),
             index,
             winner: WinnerWord::new(),
@@ -244,17 +248,48 @@ impl Slot {
         self.job.load(Ordering::Relaxed)
     }
 
-    /// The job is about to be freed.
-    pub(crate) fn forget_job(&self) {
-        // Ordering: Relaxed. Read by code of this actor, and by inspectors that see it parked later.
+    /// The job is about to be freed. The caller is the actor, and waits then for an inspector who may have found it: see
+    /// `task::forget_job`.
+    pub(super) fn forget_job(&self) {
+        // Ordering: Relaxed. Read by code of this actor, and by inspectors, whose own protocol orders it.
         self.job.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// Writes the actor's name and `Pid`. Allocates nothing: the fault handler uses it. The actor is the caller, or held by an inspection.
+    pub(crate) fn describe(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        self.describe_by(self.reported_job(), to)
+    }
+
+    /// The same, and where it was spawned.
+    pub(crate) fn describe_with_place(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        let job = self.reported_job();
+        self.describe_by(job, to)?;
+        // SAFETY: as in `describe_by`.
+        match unsafe { job.as_ref() } {
+            Some(job) => write!(to, ", spawned at {}", job.spawned_at),
+            None => Ok(()),
+        }
+    }
+
+    fn describe_by(&self, job: *const Job, to: &mut dyn fmt::Write) -> fmt::Result {
+        // SAFETY: the actor is alive, by the words of who asks for a description, and so is its job, if it has one still.
+        match unsafe { Job::name(job) } {
+            Some(name) => write!(to, "actor '{name}' {}", self.pid()),
+            None => write!(to, "actor {}", self.pid()),
+        }
+    }
+
+    fn reported_job(&self) -> *const Job {
+        // Ordering: Acquire; pairs with the Release in `prepare`: an inspector may meet the job of an actor whose state it has not seen.
+        self.job.load(Ordering::Acquire)
     }
 
     /// Fills in a free slot for a new actor, or for a plain thread. The caller owns the slot.
     #[inline]
     pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, shared: *const (), class: StackClass) {
-        // Ordering: Relaxed, five times. Published by `StateWord::occupy`.
-        self.job.store(job, Ordering::Relaxed);
+        // Ordering: Release; an inspector that saw another actor here may meet this one's job before `occupy` publishes it.
+        self.job.store(job, Ordering::Release);
+        // Ordering: Relaxed, four times. Published by `StateWord::occupy`.
         self.runtime.store(runtime, Ordering::Relaxed);
         self.shared.store(shared.cast_mut(), Ordering::Relaxed);
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
@@ -267,6 +302,7 @@ impl Slot {
         self.burial.set(Burial::None);
         self.kill_masks.set(0);
         self.hold.set(Hold::None);
+        self.kills_thrown.set(0);
         self.entered.set(ptr::null());
     }
 
