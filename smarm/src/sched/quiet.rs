@@ -166,12 +166,12 @@ fn check_for_deadlock(shared: &Shared) {
     announce_end(shared); // its waiter sees to it that the run ends even if an actor does not
 }
 
-/// Asks all actors of a runtime to end.
+/// Asks all actors of a runtime to end, but for those that were asked before: one that masks its kill need not be woken for it again.
 pub(crate) fn kill_all(runtime: u32) {
     for slot in slot::all() {
         // The generation first: if the slot changes hands between the two readings, the kill is stale.
         let pid = slot.pid();
-        if slot.runtime() == runtime {
+        if slot.runtime() == runtime && !slot.state.is_killed() {
             park::kill(pid);
         }
     }
@@ -290,28 +290,30 @@ pub(crate) fn dump() -> String {
 }
 
 /// The names of the actors of a runtime that are still there although all were killed, for a shutdown that gives up, and what keeps each.
-pub(crate) fn survivors(runtime: u32) -> String {
+pub(crate) fn survivors(shared: &Shared) -> String {
     inspect(|| {
         let is_held = hold_jobs();
-        let actors = slot::all().filter(|slot| slot.runtime() == runtime);
+        let actors = slot::all().filter(|slot| slot.runtime() == shared.id);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
-            _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
+            _ if slot.runtime() != shared.id => None, // it changed hands since it was filtered
             Seen::Parked if slot.state.is_deaf() => Some(describe_parked(slot) + SWALLOWED),
             Seen::Parked if slot.kill_masks.get() > 0 => {
                 Some(describe_parked(slot) + ", where its kill is masked")
             }
             Seen::Parked => Some(describe_parked(slot)),
+            Seen::Running if !shared.workers().iter().any(|worker| worker.runs(slot)) => {
+                Some(describe_active(slot, is_held, WAITS))
+            }
             Seen::Running if slot.state.is_deaf() => {
                 Some(describe_active(slot, is_held, &format!(", runs{SWALLOWED}")))
             }
             Seen::Running => Some(describe_active(slot, is_held, ", does not come to a safe point")),
-            Seen::Queued | Seen::Idle => {
-                Some(describe_active(slot, is_held, ", waits for a worker, which others keep"))
-            }
+            Seen::Queued | Seen::Idle => Some(describe_active(slot, is_held, WAITS)),
         };
         listed(actors.filter_map(line).collect())
     })
 }
 
+const WAITS: &str = ", waits for a worker, which another one keeps";
 const SWALLOWED: &str = ", and has swallowed its kill";

@@ -13,6 +13,7 @@
 
 use core::cell::Cell;
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::budget::Budget;
 use super::slot::{self, Slot, SlotRef};
@@ -22,8 +23,8 @@ use crate::sys::stack::StackClass;
 /// What a worker lets the code on its thread know. Part of the worker block, so it lives for ever.
 #[derive(Debug)]
 pub(crate) struct Here {
-    /// The actor that runs; null while the worker itself does.
-    pub(crate) running: Cell<*const Slot>,
+    /// The actor that runs; null while the worker itself does. Written by the worker; reports read it.
+    running: AtomicPtr<Slot>,
     /// How long that actor may still run.
     pub(crate) budget: Budget,
     /// Which runtime; 0 before the first one.
@@ -35,18 +36,28 @@ pub(crate) struct Here {
 impl Here {
     pub(crate) const fn new() -> Self {
         Self {
-            running: Cell::new(ptr::null()),
+            running: AtomicPtr::new(ptr::null_mut()),
             budget: Budget::new(),
             runtime: Cell::new(0),
             worker: Cell::new(ptr::null()),
         }
     }
 
-    /// The actor that runs.
+    /// The actor that runs. On another thread than the worker's a guess.
     #[inline(always)]
     pub(crate) fn actor(&self) -> Option<SlotRef> {
+        // Ordering: Relaxed. Written by this thread, or a guess.
+        let running = self.running.load(Ordering::Relaxed);
         // SAFETY: null or a slot; slots are never freed.
-        unsafe { self.running.get().as_ref() }
+        unsafe { running.as_ref() }
+    }
+
+    /// Notes who runs.
+    #[inline(always)]
+    pub(crate) fn set_actor(&self, actor: Option<SlotRef>) {
+        let running = actor.map_or(ptr::null_mut(), |slot| ptr::from_ref(slot).cast_mut());
+        // Ordering: Relaxed. As in `actor`.
+        self.running.store(running, Ordering::Relaxed);
     }
 }
 

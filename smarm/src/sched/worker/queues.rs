@@ -192,7 +192,7 @@ impl Worker {
         }
         self.counters.wakes.add(1);
         slot.prefetch_stack(); // it runs when the waker parks, most often at once
-        if self.here.running.get().is_null() {
+        if self.here.actor().is_none() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);

@@ -33,14 +33,14 @@ impl Worker {
                 break;
             }
         }
-        self.here.running.set(ptr::null());
+        self.here.set_actor(None);
     }
 
     #[inline(always)]
     pub(super) fn begin_slice(&self, slot: SlotRef) {
         self.runs.add(1);
         self.here.budget.begin_turn();
-        self.here.running.set(slot);
+        self.here.set_actor(Some(slot));
     }
 
     /// Does what the actor switched away for. `Notified`: it goes on at once.
@@ -140,7 +140,7 @@ impl Worker {
     /// Suspends the running actor.
     #[inline(always)]
     pub(super) fn suspend(&self, slot: SlotRef, action: Action) {
-        debug_assert!(ptr::eq(self.here.running.get(), slot), "an actor suspends on the worker that runs it");
+        debug_assert!(self.runs(slot), "an actor suspends on the worker that runs it");
         debug_assert!(
             stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
             "an actor suspends on its own stack, or on one that it brought itself"
