@@ -174,6 +174,7 @@ mod host {
     pub(crate) fn forget_job(slot: SlotRef) {
         slot.forget_job();
         // An inspector raises its flag, has all threads pass a barrier, and looks: either it finds no job, or we see the flag.
+        // Ordering: SeqCst, for the compiler; the barrier of the inspector makes it one for the processor.
         compiler_fence(Ordering::SeqCst);
         Host::await_inspection();
     }
