@@ -532,3 +532,29 @@ pub(crate) fn all() -> impl Iterator<Item = SlotRef> {
     let end = pool().next;
     (1..end).filter_map(slot_at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free(slot: SlotRef) -> bool {
+        pool().free.iter().any(|free| ptr::eq(*free, slot))
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_retired_and_names_nobody_any_more() {
+        let slot = take_one().expect("memory for a slot");
+        slot.state.wear_out(u32::MAX - 2);
+        let first = Pid::new(slot.index(), slot.state.occupy_running());
+        slot.state.finish();
+        let last = Pid::new(slot.index(), slot.state.occupy_running());
+        assert_eq!((first.generation(), last.generation()), (u32::MAX - 1, u32::MAX));
+        assert!(!is_alive(first) && is_alive(last));
+        slot.state.finish();
+        give_back(core::iter::once(slot));
+        assert!(!is_free(slot));
+        super::super::park::kill(first);
+        super::super::park::kill(last);
+        assert!(!is_alive(last) && !slot.state.is_killed());
+    }
+}

@@ -135,6 +135,13 @@ impl StateWord {
         (self.0.load(Ordering::Relaxed) >> GENERATION_SHIFT) as u32
     }
 
+    /// Leaves a free slot with only this generation's successors to come.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn wear_out(&self, generation: u32) {
+        // Ordering: Relaxed. The caller owns the slot.
+        self.0.store(word(generation, FREE), Ordering::Relaxed);
+    }
+
     /// Whether the task of this generation has not ended; a guess.
     pub(crate) fn is_of(&self, generation: u32) -> bool {
         // Ordering: Relaxed. A guess.
