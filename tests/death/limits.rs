@@ -2,7 +2,7 @@
 
 use smarm::channel::Sender;
 use smarm::{Builder, JoinHandle, channel, scope, spawn, yield_now};
-use smarm_tests::{Child, burn_stack, panic_message, runtime};
+use smarm_tests::{Child, burn_stack, in_child, panic_message, runtime};
 use std::io;
 
 /// An actor that holds a stack until the sender is dropped.
@@ -89,6 +89,34 @@ fn without_stacks_on_two_workers_nothing_is_lost() {
         runtime(2).run(|| {
             let (held, _) = hold_all();
             release(held);
+            ordinary_business();
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn two_hundred_thousand_stacks_are_held_at_once_and_come_back() {
+    const MANY: usize = 200_000;
+    let ended = in_child(|| {
+        runtime(1).run(|| {
+            let mut held = Vec::new();
+            while held.len() < MANY {
+                match hold_one_more(Builder::new().stack_size(1)) {
+                    Ok(one) => held.push(one),
+                    Err(error) => {
+                        // Where guards cost mappings there are fewer.
+                        assert!(held.len() > 10_000, "only {} stacks: {error}", held.len());
+                        break;
+                    }
+                }
+            }
+            // By a kill, for a change.
+            held.iter().step_by(2).for_each(|(_, handle)| handle.kill());
+            for (n, (tx, handle)) in held.into_iter().enumerate() {
+                drop(tx);
+                assert!(handle.join().is_ok() || n % 2 == 0);
+            }
             ordinary_business();
         });
     });

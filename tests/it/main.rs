@@ -8,6 +8,7 @@ mod deadlock;
 mod first_smarm;
 mod first_smarm_park;
 mod join;
+mod kill;
 mod oneshot;
 mod outside;
 mod panic;

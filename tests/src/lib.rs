@@ -69,6 +69,8 @@ pub fn burn_stack(kib: usize) -> u64 {
 mod pages {
     #[doc = include_str!("../../docs/ACTORS.md")]
     struct Actors;
+    #[doc = include_str!("../../docs/PANICS.md")]
+    struct Panics;
     #[doc = include_str!("../../docs/COMING_FROM.md")]
     struct ComingFrom;
 }

@@ -1,6 +1,6 @@
-//! Relative links in Markdown files lead to files that exist.
+//! Relative links in Markdown files lead to files that exist, and those with the name of a test to the file that has it.
 
-use crate::{Breach, check, files, root};
+use crate::{Breach, check, files, read, root};
 use std::path::Path;
 
 fn dead_links(file: &Path, text: &str) -> Vec<Breach> {
@@ -43,9 +43,39 @@ fn is_elsewhere(target: &str) -> bool {
     target.contains("://") || target.starts_with("mailto:")
 }
 
+/// The links in a page whose text is the name of a test, where the file that they lead to has no test of that name.
+fn lost_tests(file: &Path, text: &str) -> Vec<Breach> {
+    let folder = file.parent().expect("a file is in a folder");
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for (name, target) in named_tests(line) {
+            let source = folder.join(target);
+            if !source.exists() || !read(&source).contains(&format!("#[test]\nfn {name}() {{")) {
+                found.push(Breach::new(file, index + 1, format!("`{target}` has no test `{name}`")));
+            }
+        }
+    }
+    found
+}
+
+/// Name and target of each ``[`name`](../tests/..)`` in a line.
+fn named_tests(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.match_indices("[`").filter_map(|(offset, _)| {
+        let (name, rest) = line[offset + 2..].split_once("`](")?;
+        let (target, _) = rest.split_once(')')?;
+        let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        (is_name && target.contains("tests/") && target.ends_with(".rs")).then_some((name, target))
+    })
+}
+
 #[test]
 fn relative_links_lead_to_files_that_exist() {
     check(&files(root(), "md"), dead_links);
+}
+
+#[test]
+fn tests_that_a_page_names_exist() {
+    check(&files(root(), "md"), lost_tests);
 }
 
 #[cfg(test)]
@@ -67,6 +97,19 @@ mod tests {
     fn living_and_foreign_links_are_fine() {
         assert_eq!(
             dead("[a](Cargo.toml) [b](src/lib.rs#part) [c](#part) [d](https://example.org/x) [e](..)"),
+            0
+        );
+    }
+
+    #[test]
+    fn a_test_that_is_gone_is_found() {
+        let lost = |text: &str| lost_tests(&root().join("x.md"), text).len();
+        let here = "tests/tidy/links.rs";
+        assert_eq!(lost(&format!("[`no_such_test`]({here}) [`tests_that_a_page_names_exist`]({here})")), 1);
+        assert_eq!(lost("| a | [`some_test`](tests/no_such_file.rs) |"), 1);
+        assert_eq!(lost(&format!("[`lost_tests`]({here}) is a function")), 1);
+        assert_eq!(
+            lost(&format!("[links.rs]({here}), [`tidy/links.rs`]({here}), [`a_module`](smarm/src/lib.rs)")),
             0
         );
     }

@@ -229,8 +229,7 @@ impl<M> ActorRef<M> {
                     return Err(Refused::TimedOut(message));
                 }
                 drop(message);
-                park::deliver_kill(slot);
-                unreachable!("a kill that is due is delivered");
+                park::throw_kill(slot);
             }
             was_told = !core.mailbox.leave_room(me);
         }

@@ -7,9 +7,10 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
 use crate::exit::{ExitReason, PanicInfo, payload_message};
+use crate::sys::stderr;
 use crate::task::current;
-use crate::task::park::KillSignal;
-use crate::task::slot::{Job, Outcome, Slot, SlotRef};
+use crate::task::park::{self, KillSignal};
+use crate::task::slot::{Outcome, Slot, SlotRef};
 
 /// Runs the actor's closure; if the actor was killed before it began, drops the closure instead.
 pub(super) fn run_to_end<T>(slot: SlotRef, f: impl FnOnce() -> T) -> Result<T, ExitReason> {
@@ -22,8 +23,9 @@ pub(super) fn run_to_end<T>(slot: SlotRef, f: impl FnOnce() -> T) -> Result<T, E
     }
 }
 
+/// As in every other end by a kill, what is dropped may do so to its end.
 fn drop_unstarted<T>(f: impl FnOnce() -> T) -> Option<T> {
-    drop(f);
+    park::mask_kill(|| drop(f));
     None
 }
 
@@ -79,7 +81,7 @@ pub(crate) fn install_panic_hook() {
 
 fn tell(slot: SlotRef, info: &PanicHookInfo<'_>, users: Option<&Hook>) {
     let place = info.location().map(ToString::to_string);
-    write_stderr(&line(slot, info, place.as_deref()));
+    stderr::write(line(slot, info, place.as_deref()).as_bytes());
     slot.note_panic(place);
     if let Some(hook) = users {
         hook(info);
@@ -89,28 +91,18 @@ fn tell(slot: SlotRef, info: &PanicHookInfo<'_>, users: Option<&Hook>) {
 /// One line: who, where, what; with `RUST_BACKTRACE` the backtrace after it.
 fn line(slot: &Slot, info: &PanicHookInfo<'_>, place: Option<&str>) -> String {
     let mut text = String::new();
-    // SAFETY: the actor is running, so its job is alive.
-    let name = unsafe { Job::name(slot.job()) };
     let message = message_of(info);
     let place = place.unwrap_or("an unknown place");
     // Writing to a String cannot fail.
-    let _ = match name {
-        Some(name) => writeln!(text, "actor '{name}' {} panicked at {place}: {message}", slot.pid()),
-        None => writeln!(text, "actor {} panicked at {place}: {message}", slot.pid()),
-    };
+    slot.describe(&mut text).ok();
+    writeln!(text, " panicked at {place}: {message}").ok();
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
-        let _ = write!(text, "{backtrace}");
+        write!(text, "{backtrace}").ok();
     }
     text
 }
 
 fn message_of<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
     info.payload_as_str().unwrap_or_else(|| payload_message(&()))
-}
-
-/// Writes to standard error in one call, past the standard library's lock, which the panicking code may hold.
-fn write_stderr(text: &str) {
-    // SAFETY: writes initialised bytes. If standard error is closed there is nobody to tell.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
 }

@@ -150,8 +150,7 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     unsafe { (*payload).result = ManuallyDrop::new(result) };
     // SAFETY: as above; the header's scope is ours until the swap.
     let scope = unsafe { (*(*block).header.scope.get()).take() };
-    // From here on a panic, an overflow or a report names the actor by its `Pid` alone: the block may be freed.
-    slot.forget_job();
+    task::forget_job(slot);
     // SAFETY: as above.
     unsafe { end(block.cast(), scope.as_deref()) };
     // Last of all: what the closure or the result borrowed may be gone afterwards.

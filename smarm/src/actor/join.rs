@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
 use super::job::{self, Header};
@@ -52,13 +53,17 @@ impl<T> JoinHandle<T> {
     /// and detaches the actor.
     pub fn join(self) -> Result<T, ExitReason> {
         checkpoint();
-        self.join_and_pass_kill_on(|| ())
+        self.join_while(|| ControlFlow::Continue(None))
     }
 
-    /// The same; `on_kill` is called once if the caller is killed meanwhile and masks that.
-    pub(crate) fn join_and_pass_kill_on(self, on_kill: impl FnOnce()) -> Result<T, ExitReason> {
+    /// The same, but `look` is asked before each park: until when, in nanoseconds, or whether to give up. Then the actor is detached, and the
+    /// result is that of one that was killed.
+    pub(crate) fn join_while(
+        self,
+        look: impl FnMut() -> ControlFlow<(), Option<u64>>,
+    ) -> Result<T, ExitReason> {
         if !self.header().is_done() {
-            self.wait(on_kill)?;
+            self.wait(look)?;
         }
         let header = self.header;
         core::mem::forget(self);
@@ -67,8 +72,7 @@ impl<T> JoinHandle<T> {
     }
 
     #[inline(always)]
-    fn wait(&self, on_kill: impl FnOnce()) -> Result<(), ExitReason> {
-        let mut on_kill = Some(on_kill);
+    fn wait(&self, mut look: impl FnMut() -> ControlFlow<(), Option<u64>>) -> Result<(), ExitReason> {
         let slot = current::waiter();
         let header = self.header();
         header.wait.used_by(slot.runtime());
@@ -77,18 +81,16 @@ impl<T> JoinHandle<T> {
                 return Err(ExitReason::Unwinding);
             }
             park::deliver_kill(slot);
-            if slot.state.is_killed()
-                && let Some(on_kill) = on_kill.take()
-            {
-                on_kill();
-            }
+            let ControlFlow::Continue(deadline_ns) = look() else {
+                return Err(ExitReason::Killed);
+            };
             let me = slot.pid();
             if header.register(me) {
                 if !header.has_own_thread() {
                     task::run_next(slot, self.pid);
                 }
                 let edge = wait::Edge::to(slot, self.pid);
-                park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
+                park::park(slot, self.wait_kind(slot), Some(&header.wait), deadline_ns);
                 drop(edge);
                 header.deregister(me);
             }
@@ -112,6 +114,19 @@ impl<T> JoinHandle<T> {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.header().is_done()
+    }
+
+    /// Asks the actor to end; see [`kill`](crate::kill()). Never parks, and does not wait: [`join`](Self::join) does.
+    ///
+    /// ```
+    /// smarm::run(|| {
+    ///     let idler = smarm::spawn(|| smarm::sleep(std::time::Duration::MAX));
+    ///     idler.kill();
+    ///     assert!(matches!(idler.join(), Err(smarm::ExitReason::Killed)));
+    /// });
+    /// ```
+    pub fn kill(&self) {
+        park::kill(self.pid);
     }
 
     /// Drops the handle; whether this dropped the result of an actor that had panicked.

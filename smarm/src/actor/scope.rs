@@ -273,6 +273,11 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle().is_finished()
     }
 
+    /// Asks the actor to end; see [`kill`](crate::kill()). Never parks. The scope goes on.
+    pub fn kill(&self) {
+        self.handle().kill();
+    }
+
     fn handle(&self) -> &JoinHandle<T> {
         self.handle.as_ref().expect("a handle is whole until it is joined or dropped")
     }

@@ -362,18 +362,20 @@ unsafe fn run<A: Actor>(job: *mut Job, slot: SlotRef) -> Turn {
         Err(payload) => exit::reason_of(slot, payload),
     };
     die(core, own, slot, reason);
-    slot.forget_job();
+    task::forget_job(slot);
     // SAFETY: the server's own reference.
     unsafe { Core::drop_reference(NonNull::from(core)) };
     Turn::Ended
 }
 
 fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> Next {
-    park::deliver_kill(slot);
+    if slot.state.was_killed() {
+        return Next::Exit(ExitReason::Killed);
+    }
     // SAFETY: the core is alive while the activation runs, and the context goes with it.
     let mut ctx = unsafe { Ctx::new(core) };
     if !matches!(own.state, State::Started(_))
-        && let Err(reason) = be_born(core, own, &mut ctx)
+        && let Err(reason) = be_born(core, own, slot, &mut ctx)
     {
         return Next::Exit(reason);
     }
@@ -401,7 +403,10 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
         if ctx.is_stopping() {
             return Next::Exit(ExitReason::Normal);
         }
-        park::deliver_kill(slot);
+        // Also if the handler has swallowed it: here is nobody who could.
+        if slot.state.was_killed() {
+            return Next::Exit(ExitReason::Killed);
+        }
         handled += 1;
         if task::turn_is_over(slot, handled) {
             return Next::Rest(Turn::Again);
@@ -410,7 +415,12 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
 }
 
 /// Builds and starts what is not yet.
-fn be_born<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, ctx: &mut Ctx<A>) -> Result<(), ExitReason> {
+fn be_born<A: Actor>(
+    core: &Core<A::Msg>,
+    own: &mut Own<A>,
+    slot: SlotRef,
+    ctx: &mut Ctx<A>,
+) -> Result<(), ExitReason> {
     let state = match core::mem::replace(&mut own.state, State::Gone) {
         State::Unbuilt(builder) => builder()?,
         State::Unstarted(state) | State::Started(state) => state,
@@ -422,7 +432,13 @@ fn be_born<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, ctx: &mut Ctx<A>) ->
     if let State::Started(state) = &mut own.state {
         state.__on_start(ctx);
     }
-    if ctx.is_stopping() { Err(ExitReason::Normal) } else { Ok(()) }
+    if ctx.is_stopping() {
+        Err(ExitReason::Normal)
+    } else if slot.state.was_killed() {
+        Err(ExitReason::Killed)
+    } else {
+        Ok(())
+    }
 }
 
 impl<A: Actor> Own<A> {

@@ -185,11 +185,9 @@ impl<T> Bounded<T> {
         if park::may_not_wait(slot, "`send` on a full channel") {
             return Err(SendTimeoutError::Unwinding(message));
         }
-        let killed = park::kill_is_due(slot);
-        if killed {
+        if park::kill_is_due(slot) {
             drop(message);
-            park::deliver_kill(slot);
-            unreachable!("a kill that is due is delivered");
+            park::throw_kill(slot);
         }
         let mut node = Node { waiter: Waiter::new(slot), message: Some(message) };
         let place = NonNull::from(&mut node);
@@ -250,8 +248,7 @@ impl<T> Bounded<T> {
             drop(state);
             if killed && !gone {
                 drop(message);
-                park::deliver_kill(waiter.slot);
-                unreachable!("a kill that is due is delivered");
+                park::throw_kill(waiter.slot);
             }
             return Err(if gone {
                 SendTimeoutError::Disconnected(message)
@@ -342,8 +339,7 @@ impl<T> Bounded<T> {
             }
             if park::kill_is_due(slot) {
                 drop(state);
-                park::deliver_kill(slot);
-                unreachable!("a kill that is due is delivered");
+                park::throw_kill(slot);
             }
             state.receiver = Some(Waiter::new(slot));
             drop(state);

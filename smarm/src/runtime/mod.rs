@@ -5,6 +5,7 @@ pub(crate) mod entry;
 mod handle;
 mod report;
 
+use std::ops::ControlFlow;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,7 +83,8 @@ fn start(config: &Config) -> Result<Runtime, String> {
     fault::install(report::describe_owner);
     actor::install_panic_hook();
     let shared = Arc::new_cyclic(|this| Shared::new(settings(config), this.clone()));
-    let mut runtime = Runtime { shared, monitor: None, running: AtomicBool::new(false) };
+    let mut runtime =
+        Runtime { shared, monitor: None, running: AtomicBool::new(false), gave_up: AtomicBool::new(false) };
     runtime.shared.start_workers()?;
     runtime.start_monitor().map_err(|error| format!("no thread for the monitor ({error})"))?;
     Ok(runtime)
@@ -114,6 +116,8 @@ pub struct Runtime {
     shared: Arc<Shared>,
     monitor: Option<thread::JoinHandle<()>>,
     running: AtomicBool,
+    /// Whether the latest shutdown gave up on actors that hung, and named them.
+    gave_up: AtomicBool,
 }
 
 impl Runtime {
@@ -182,7 +186,9 @@ impl Runtime {
             );
             std::process::abort();
         }
-        self.shared.begin_run();
+        self.shared.begin_run(caller.pid().to_bits());
+        // Ordering: Relaxed. Set by this thread, or by one that ran before.
+        self.gave_up.store(false, Ordering::Relaxed);
         let root = self.spawn_root(f);
         park::mask_kill(|| self.await_end(caller, root))
     }
@@ -202,16 +208,27 @@ impl Runtime {
     }
 
     fn await_end<T>(&self, caller: SlotRef, root: JoinHandle<T>) -> Result<T, ExitReason> {
-        // Kills are masked here; an actor that runs a runtime passes its own on.
-        let result = root.join_and_pass_kill_on(|| quiet::kill_all(self.shared.id));
-        if result.is_err() {
-            self.shared.expect_end(caller.pid().to_bits());
-            self.shut_down(|again_ns| {
-                park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
-            });
+        // Kills are masked here; an actor that runs a runtime passes its own on, unless it masks that itself.
+        let is_killed = {
+            let passes_on = caller.kill_masks.get() <= 1;
+            move || passes_on && caller.state.is_killed()
+        };
+        let wait = |until_ns| _ = park::park(caller, WaitKind::Elsewhere, None, until_ns);
+        let mut shutdown = None;
+        let result = root.join_while(|| {
+            if shutdown.is_none() && (self.shared.has_failed() || is_killed()) {
+                shutdown = Some(self.begin_shutdown());
+            }
+            shutdown.as_ref().map_or(ControlFlow::Continue(None), |shutdown| self.kill_again(shutdown))
+        });
+        self.shared.expect_end(caller.pid().to_bits());
+        if result.is_ok() {
+            self.await_quiet(is_killed, wait);
         } else {
-            self.await_quiet(caller);
+            let shutdown = shutdown.unwrap_or_else(|| self.begin_shutdown());
+            self.shut_down(&shutdown, wait);
         }
+        self.shared.forget_end();
         match report::take_failure(&self.shared) {
             Some(failure) => Err(failure),
             None => result,
@@ -219,34 +236,44 @@ impl Runtime {
     }
 
     /// Waits until no actor is left.
-    fn await_quiet(&self, caller: SlotRef) {
-        self.shared.expect_end(caller.pid().to_bits());
+    fn await_quiet(&self, is_killed: impl Fn() -> bool, wait: impl Fn(Option<u64>)) {
         self.shared.wake_one(); // all may sleep already, and only idle servers be left
         while self.shared.live() > 0 {
-            if self.shared.has_failed() || caller.state.is_killed() {
-                return self.shut_down(|again_ns| {
-                    park::park(caller, WaitKind::Elsewhere, None, Some(again_ns));
-                });
+            if self.shared.has_failed() || is_killed() {
+                return self.shut_down(&self.begin_shutdown(), wait);
             }
-            park::park(caller, WaitKind::Elsewhere, None, None);
+            wait(None);
         }
-        self.shared.forget_end();
     }
 
-    /// Kills all actors and waits for their ends, by `wait_until`, but not for ever.
-    fn shut_down(&self, wait_until: impl Fn(u64)) {
-        let deadline_ns = clock::deadline_after(self.shared.settings.shutdown_timeout);
-        while self.shared.live() > 0 && clock::now_ns() < deadline_ns {
-            quiet::kill_all(self.shared.id);
+    fn begin_shutdown(&self) -> Shutdown {
+        Shutdown { deadline_ns: clock::deadline_after(self.shared.settings.shutdown_timeout) }
+    }
+
+    /// Kills all actors; until when to wait for their ends before they are killed again, or whether it has lasted long enough.
+    fn kill_again(&self, shutdown: &Shutdown) -> ControlFlow<(), Option<u64>> {
+        if clock::now_ns() >= shutdown.deadline_ns {
+            return ControlFlow::Break(());
+        }
+        quiet::kill_all(self.shared.id);
+        ControlFlow::Continue(Some(clock::deadline_after(KILL_AGAIN).min(shutdown.deadline_ns)))
+    }
+
+    /// Kills all actors and waits for their ends, but not for ever: then those that are left are named.
+    fn shut_down(&self, shutdown: &Shutdown, wait: impl Fn(Option<u64>)) {
+        while self.shared.live() > 0
+            && let ControlFlow::Continue(until_ns) = self.kill_again(shutdown)
+        {
             if self.shared.live() > 0 {
-                wait_until(clock::deadline_after(KILL_AGAIN));
+                wait(until_ns);
             }
         }
-        self.shared.forget_end();
         if self.shared.live() > 0 {
+            // Ordering: Relaxed. As in `try_run`.
+            self.gave_up.store(true, Ordering::Relaxed);
             eprintln!(
                 "smarm: the shutdown timeout is over, and these actors are left:\n{}",
-                quiet::survivors(self.shared.id)
+                quiet::survivors(&self.shared)
             );
         }
     }
@@ -264,6 +291,12 @@ impl Runtime {
     }
 }
 
+/// A shutdown in progress.
+struct Shutdown {
+    /// When it gives up.
+    deadline_ns: u64,
+}
+
 /// A `run` in progress.
 struct Running<'a>(&'a AtomicBool);
 
@@ -278,9 +311,11 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         let inside = current::runtime() == self.shared.id;
         self.shared.stop();
-        if self.shared.live() > 0 && !inside {
+        // Those on whom a shutdown has given up just now are not waited for again.
+        let gave_up = *self.gave_up.get_mut();
+        if self.shared.live() > 0 && !inside && !gave_up {
             // A destructor never switches: an actor that drops a runtime blocks its thread.
-            self.shut_down(|_| thread::sleep(DROP_LOOKS_EVERY));
+            self.shut_down(&self.begin_shutdown(), |_| thread::sleep(DROP_LOOKS_EVERY));
         }
         self.shared.monitor.stop();
         self.shared.dismiss();

@@ -43,7 +43,9 @@ pub(super) fn panic_or_resume(reason: &ExitReason) -> ! {
 /// Names the owner of a stack, for the fault handler.
 pub(super) fn describe_owner(owner: NonNull<()>, to: &mut dyn fmt::Write) {
     // SAFETY: owners of stacks are slots, which are never freed.
-    quiet::describe(unsafe { owner.cast::<Slot>().as_ref() }, to);
+    let slot = unsafe { owner.cast::<Slot>().as_ref() };
+    // A full buffer cuts the text: there is nobody to tell.
+    slot.describe(to).ok();
 }
 
 /// Writes all actors of all runtimes, for a watchdog. If that fails there is nobody to tell.

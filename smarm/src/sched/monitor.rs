@@ -8,7 +8,7 @@
 //! - tells of the stall, and again each time that it has become ten times as long.
 //!
 //! It looks every millisecond, and sleeps when all workers do. It reads atomics of worker blocks, which are never freed; how it learns the
-//! name of an actor that may end meanwhile is told in [`naming`](crate::task::naming).
+//! name of an actor that may end meanwhile is told in [`quiet`](super::quiet).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

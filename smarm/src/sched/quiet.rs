@@ -17,7 +17,12 @@
 //! An inspector reads what a parked actor waits for, which is on that actor's stack or kept alive by it. It first raises
 //! [`INSPECTING`], then modifies each state word. An actor that is woken later acquires that modification, finds the flag up when
 //! its park returns, and waits there for the inspector to be done. So what the inspector sees parked stays where it is.
+//!
+//! A report also names actors that are not parked. Such an actor may end meanwhile; but it looks at the flag after its slot has forgotten
+//! its job, and before that job is freed (`task::forget_job`). With the flag up, the inspector has all threads pass a barrier: what jobs it
+//! finds in slots after that stay until it is done. Where the system refuses the barrier, such actors are named by their `Pid` alone.
 
+use core::panic::Location;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,9 +31,9 @@ use std::time::Duration;
 use super::shared::Shared;
 use super::worker::Worker;
 use crate::pid::Pid;
-use crate::sys::clock;
+use crate::sys::{clock, membarrier};
 use crate::task::park;
-use crate::task::slot::{self, Job, Slot, SlotRef};
+use crate::task::slot::{self, SlotRef};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 
@@ -163,12 +168,12 @@ fn check_for_deadlock(shared: &Shared) {
     announce_end(shared); // its waiter sees to it that the run ends even if an actor does not
 }
 
-/// Asks all actors of a runtime to end.
+/// Asks all actors of a runtime to end, but for those that were asked before: one that masks its kill need not be woken for it again.
 pub(crate) fn kill_all(runtime: u32) {
     for slot in slot::all() {
         // The generation first: if the slot changes hands between the two readings, the kill is stale.
         let pid = slot.pid();
-        if slot.runtime() == runtime {
+        if slot.runtime() == runtime && !slot.state.is_killed() {
             park::kill(pid);
         }
     }
@@ -232,13 +237,10 @@ fn waits_in_vain(slot: SlotRef) -> bool {
     slot.wait_kind.get() != WaitKind::Elsewhere && object.is_some_and(|object| !object.is_shared_outside())
 }
 
+/// The actor is held by the inspection.
 fn describe_parked(slot: SlotRef) -> String {
     let mut line = String::new();
-    describe(slot, &mut line);
-    // SAFETY: the actor is parked and held by the inspection, so its job is alive, if it has one still.
-    if let Some(job) = unsafe { slot.job().as_ref() } {
-        write!(line, ", spawned at {}", job.spawned_at).expect("a String takes everything");
-    }
+    slot.describe_with_place(&mut line).expect("a String takes everything");
     write!(line, ", waits in {}", slot.wait_kind.get()).expect("a String takes everything");
     if let Some(pid) = wait::waits_on(slot) {
         write!(line, " of {pid}").expect("a String takes everything");
@@ -246,15 +248,31 @@ fn describe_parked(slot: SlotRef) -> String {
     line
 }
 
-/// The actor's name and `Pid`. Allocates nothing: the fault handler uses it. The actor is the caller, or held by an inspection.
-pub(crate) fn describe(slot: &Slot, to: &mut dyn std::fmt::Write) {
-    // SAFETY: the actor is alive, by the caller's words, and so is its job.
-    let name = unsafe { Job::name(slot.job()) };
-    // A full buffer cuts the text: there is nobody to tell.
-    let _ = match name {
-        Some(name) => write!(to, "actor '{name}' {}", slot.pid()),
-        None => write!(to, "actor {}", slot.pid()),
-    };
+/// Has all jobs that are in slots after it stay there until the inspection is over; see the module's words. False if the system refuses.
+fn hold_jobs() -> bool {
+    membarrier::on_all_threads()
+}
+
+/// An actor that is not parked, and what it does. `is_held`: jobs are.
+fn describe_active(slot: SlotRef, is_held: bool, what: &str) -> String {
+    let mut line = String::new();
+    if is_held {
+        slot.describe_with_place(&mut line).expect("a String takes everything");
+    } else {
+        write!(line, "actor {}", slot.pid()).expect("a String takes everything");
+    }
+    line + what
+}
+
+/// The name of an actor that runs, and where it was spawned; nothing of one that has ended, or where the system refuses the barrier.
+pub(super) fn describe_running(pid: Pid) -> (Option<String>, Option<&'static Location<'static>>) {
+    let slot = slot::slot_of(pid);
+    inspect(|| {
+        let is_held = hold_jobs() && slot.state.inspect() == Seen::Running;
+        let described = if is_held { slot.name_and_place() } else { (None, None) };
+        // Else it may have been that of a later actor in the same slot.
+        if slot.pid() == pid { described } else { (None, None) }
+    })
 }
 
 fn listed(lines: Vec<String>) -> String {
@@ -270,32 +288,45 @@ fn listed(lines: Vec<String>) -> String {
 /// All actors of all runtimes, for a watchdog that is about to give up.
 pub(crate) fn dump() -> String {
     inspect(|| {
+        let is_held = hold_jobs();
         let actors = slot::all().filter(|slot| slot.runtime() != 0);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
             _ if slot.runtime() == 0 => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
-            Seen::Queued => Some(format!("actor {} is queued", slot.pid())),
-            Seen::Idle => Some(format!("server {} is idle", slot.pid())),
-            Seen::Running => Some(format!("actor {} runs", slot.pid())),
+            Seen::Queued => Some(describe_active(slot, is_held, ", is queued")),
+            Seen::Idle => Some(describe_active(slot, is_held, ", is idle")),
+            Seen::Running => Some(describe_active(slot, is_held, ", runs")),
         };
         listed(actors.filter_map(line).collect())
     })
 }
 
-/// The names of the actors of a runtime that are still there, for a shutdown that gives up.
-pub(crate) fn survivors(runtime: u32) -> String {
+/// The names of the actors of a runtime that are still there although all were killed, for a shutdown that gives up, and what keeps each.
+pub(crate) fn survivors(shared: &Shared) -> String {
     inspect(|| {
-        let actors = slot::all().filter(|slot| slot.runtime() == runtime);
+        let is_held = hold_jobs();
+        let actors = slot::all().filter(|slot| slot.runtime() == shared.id);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
-            Seen::Idle => Some(format!("server {} is idle", slot.pid())),
-            _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
-            Seen::Parked => Some(describe_parked(slot)),
-            Seen::Queued | Seen::Running => {
-                Some(format!("actor {} does not come to a safe point", slot.pid()))
+            _ if slot.runtime() != shared.id => None, // it changed hands since it was filtered
+            Seen::Parked if slot.state.is_deaf() => Some(describe_parked(slot) + SWALLOWED),
+            Seen::Parked if slot.kill_masks.get() > 0 => {
+                Some(describe_parked(slot) + ", where its kill is masked")
             }
+            Seen::Parked => Some(describe_parked(slot)),
+            Seen::Running if !shared.workers().any(|worker| worker.runs(slot)) => {
+                Some(describe_active(slot, is_held, WAITS))
+            }
+            Seen::Running if slot.state.is_deaf() => {
+                Some(describe_active(slot, is_held, &format!(", runs{SWALLOWED}")))
+            }
+            Seen::Running => Some(describe_active(slot, is_held, ", does not come to a safe point")),
+            Seen::Queued | Seen::Idle => Some(describe_active(slot, is_held, WAITS)),
         };
         listed(actors.filter_map(line).collect())
     })
 }
+
+const WAITS: &str = ", waits for a worker, which another one keeps";
+const SWALLOWED: &str = ", and has swallowed its kill";

@@ -156,8 +156,10 @@ impl Shared {
     }
 
     /// A run begins: what happened before does not count.
-    pub(crate) fn begin_run(&self) {
+    pub(crate) fn begin_run(&self, waiter: u64) {
         self.take_failure();
+        // Ordering: Release; pairs with the Acquire in `end_waiter`.
+        self.end_waiter.store(waiter, Ordering::Release);
         self.foreign_threads.set(foreign_threads() as u64);
     }
 

@@ -7,11 +7,11 @@ use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use super::quiet;
 use super::shared::Shared;
 use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::clock;
-use crate::task::naming::{self, Description};
 
 /// Lines on standard error are at least so far apart.
 const TOLD_EVERY_NS: u64 = 1_000_000_000;
@@ -144,7 +144,7 @@ impl Teller {
 }
 
 fn describe(worker: &Worker, pid: Pid, held_ns: u64) -> Stall {
-    let Description { name, spawned_at } = naming::describe(pid);
+    let (name, spawned_at) = quiet::describe_running(pid);
     Stall {
         pid,
         name,

@@ -171,6 +171,11 @@ unsafe impl Send for Worker {}
 static FREE: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
 
 impl Worker {
+    /// Whether this actor is on the worker's processor; from elsewhere a guess.
+    pub(super) fn runs(&self, slot: SlotRef) -> bool {
+        self.here.actor().is_some_and(|running| core::ptr::eq(running, slot))
+    }
+
     /// A block for a new runtime.
     pub(crate) fn acquire() -> std::io::Result<&'static Self> {
         let used = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();

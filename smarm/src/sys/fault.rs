@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Once;
 
-use super::stack;
+use super::{stack, stderr};
 
 /// Writes who owns a stack. Called inside the signal handler: no lock, no allocation.
 pub(crate) type Describe = fn(owner: NonNull<()>, to: &mut dyn Write);
@@ -76,8 +76,7 @@ fn report(address: usize, stack_bytes: usize, describe: Describe) -> ! {
     }
     // A line that is too long is cut: `write_str` of `Line` cannot fail.
     writeln!(line, " overflowed its {} KiB stack", stack_bytes >> 10).ok();
-    // SAFETY: writes initialised bytes to standard error. If that fails there is nobody to tell.
-    unsafe { libc::write(libc::STDERR_FILENO, line.bytes.as_ptr().cast(), line.length) };
+    stderr::write(&line.bytes[..line.length]);
     // SAFETY: ends the process.
     unsafe { libc::abort() }
 }

@@ -4,8 +4,6 @@
 #[cfg(not(loom))]
 pub(crate) mod arch;
 pub(crate) mod atomic;
-#[cfg(not(loom))]
-pub(crate) mod barrier;
 pub(crate) mod cell;
 #[cfg(not(loom))]
 pub(crate) mod clock;
@@ -16,7 +14,11 @@ pub(crate) mod fault;
 #[cfg(not(loom))]
 pub(crate) mod futex;
 #[cfg(not(loom))]
+pub(crate) mod membarrier;
+#[cfg(not(loom))]
 pub(crate) mod stack;
+#[cfg(not(loom))]
+pub(crate) mod stderr;
 #[cfg(not(loom))]
 mod valgrind;
 

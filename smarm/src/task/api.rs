@@ -47,8 +47,12 @@ pub fn yield_now() {
 /// started, its closure is dropped. Its joiners get [`ExitReason::Killed`](crate::ExitReason::Killed). A stale `Pid` is nobody: nothing
 /// happens. Erlang's cousin is `exit(Pid, kill)`.
 ///
-/// Note what unwinding means: `std::sync` locks that the actor holds are poisoned, and unwinding through an `extern "C"` function aborts
-/// the process ([`mask_kill`] puts the kill off).
+/// Note what unwinding means: `std::sync` locks that the actor holds are poisoned (the channels of smarm are not), and unwinding through
+/// an `extern "C"` function aborts the process. [`mask_kill`] and [`no_preempt`] put the kill off, and so does an unwinding that is underway.
+///
+/// A `catch_unwind` in the actor swallows the kill: then it is thrown again at the next safe point. An actor that has swallowed it 16
+/// times is reported on standard error and left to finish: later kills are nothing to it, and its joiners get its result. A server ends
+/// with the message in hand.
 ///
 /// ```
 /// smarm::run(|| {

@@ -23,7 +23,7 @@ use crate::sys::stack::StackClass;
 /// What a worker lets the code on its thread know. Part of the worker block, so it lives for ever.
 #[derive(Debug)]
 pub(crate) struct Here {
-    /// The actor that runs; null while the worker itself does. Written by the worker's thread, read by the monitor.
+    /// The actor that runs; null while the worker itself does. Written by the worker; reports read it.
     running: AtomicPtr<Slot>,
     /// How long that actor may still run.
     pub(crate) budget: Budget,
@@ -43,20 +43,20 @@ impl Here {
         }
     }
 
-    /// The actor that runs.
+    /// The actor that runs. On another thread than the worker's a guess.
     #[inline(always)]
     pub(crate) fn actor(&self) -> Option<SlotRef> {
-        // Ordering: Relaxed. To its own thread it needs none; to the monitor it is a guess.
+        // Ordering: Relaxed. Written by this thread, or a guess.
         let running = self.running.load(Ordering::Relaxed);
         // SAFETY: null or a slot; slots are never freed.
         unsafe { running.as_ref() }
     }
 
-    /// Notes who runs; `None`: the worker itself.
+    /// Notes who runs.
     #[inline(always)]
     pub(crate) fn set_actor(&self, actor: Option<SlotRef>) {
         let running = actor.map_or(ptr::null_mut(), |slot| ptr::from_ref(slot).cast_mut());
-        // Ordering: Relaxed. As above.
+        // Ordering: Relaxed. As in `actor`.
         self.running.store(running, Ordering::Relaxed);
     }
 }

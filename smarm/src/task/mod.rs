@@ -20,8 +20,6 @@ pub(crate) mod budget;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]
-pub(crate) mod naming;
-#[cfg(not(loom))]
 pub(crate) mod park;
 #[cfg(not(loom))]
 pub(crate) mod preempt;
@@ -32,12 +30,13 @@ pub(crate) mod wait;
 
 #[cfg(not(loom))]
 pub(crate) use host::{
-    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, disarm_firing, run_next, spawn, spawn_in,
-    start_server, turn_is_over,
+    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, disarm_firing, forget_job, run_next,
+    spawn, spawn_in, start_server, turn_is_over,
 };
 
 #[cfg(not(loom))]
 mod host {
+    use core::sync::atomic::{Ordering, compiler_fence};
     use std::io;
 
     use super::current::{self, Here};
@@ -174,6 +173,16 @@ mod host {
     /// Counts the end of the actor that runs here; see [`Schedule::count_exit`].
     pub(crate) fn count_exit(slot: SlotRef, outcome: Outcome) {
         Host::count_exit(slot, outcome);
+    }
+
+    /// Has the slot of the actor that runs here forget its job, which may be freed afterwards: from here on a panic, an overflow or a
+    /// report names the actor by its `Pid` alone.
+    pub(crate) fn forget_job(slot: SlotRef) {
+        slot.forget_job();
+        // An inspector raises its flag, has all threads pass a barrier, and looks: either it finds no job, or we see the flag.
+        // Ordering: SeqCst, for the compiler; the barrier of the inspector makes it one for the processor.
+        compiler_fence(Ordering::SeqCst);
+        Host::await_inspection();
     }
 
     /// Has that actor run next, if it has not started and `slot`, who runs here, is an actor too.

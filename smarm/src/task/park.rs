@@ -13,6 +13,7 @@
 //! A park may return early. It never unwinds: a kill is delivered by [`deliver_kill`], which the wait calls after it has
 //! deregistered. So no wait needs a destructor on its frame.
 
+use core::fmt::Write as _;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -25,7 +26,7 @@ use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
 use crate::pid::Pid;
-use crate::sys::{clock, futex};
+use crate::sys::{clock, futex, stderr};
 
 /// Why a park returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,22 +232,53 @@ pub(crate) fn end_idle(pid: Pid) -> bool {
 /// What a killed actor unwinds with. Nobody outside this crate can name it.
 pub(crate) struct KillSignal;
 
-/// Unwinds the current actor if it was killed and may be: not inside `mask_kill` or `no_preempt`, not while it unwinds already.
+/// How often a kill is thrown at an actor that swallows it, by a `catch_unwind` of the user's, before it is left alone.
+const MOST_THROWS: u8 = 16;
+
+/// Unwinds the current actor if it was killed and may be: not inside `mask_kill` or `no_preempt`, not while it unwinds already, and not
+/// if it has swallowed its kill too often.
 #[inline]
 pub(crate) fn deliver_kill(slot: SlotRef) {
-    if slot.state.is_killed() && may_be_killed(slot) {
-        std::panic::resume_unwind(Box::new(KillSignal));
+    if kill_is_due(slot) {
+        throw_kill(slot);
     }
 }
 
-/// Whether [`deliver_kill`] would unwind now.
+/// Whether [`deliver_kill`] would unwind now. For a wait that has to clean up before: it calls [`throw_kill`] then.
 #[inline]
 pub(crate) fn kill_is_due(slot: SlotRef) -> bool {
     slot.state.is_killed() && may_be_killed(slot)
 }
 
+/// Unwinds the current actor, which was killed.
+#[cold]
+#[inline(never)]
+pub(crate) fn throw_kill(slot: SlotRef) -> ! {
+    slot.kills_thrown.set(slot.kills_thrown.get().saturating_add(1));
+    std::panic::resume_unwind(Box::new(KillSignal));
+}
+
+#[cold]
+#[inline(never)]
 fn may_be_killed(slot: SlotRef) -> bool {
-    slot.kill_masks.get() == 0 && slot.hold.get() != Hold::NoPreempt && !std::thread::panicking()
+    let puts_off =
+        slot.kill_masks.get() > 0 || slot.hold.get() == Hold::NoPreempt || std::thread::panicking();
+    !puts_off && !has_swallowed_enough(slot)
+}
+
+/// Whether the current actor, which was killed, is left alone from now on; then it is reported.
+fn has_swallowed_enough(slot: SlotRef) -> bool {
+    if slot.kills_thrown.get() < MOST_THROWS {
+        return false;
+    }
+    slot.state.go_deaf();
+    let mut line = String::from("smarm: ");
+    // Writing to a String cannot fail.
+    slot.describe_with_place(&mut line).ok();
+    let told = "swallows its kill: it has caught it";
+    writeln!(line, ", {told} {MOST_THROWS} times, and is left to finish").ok();
+    stderr::write(line.as_bytes());
+    true
 }
 
 /// Runs `f` with kills put off: `f` may wait, and is not unwound. Nests.

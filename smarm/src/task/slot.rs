@@ -5,6 +5,7 @@
 //! any time is atomic.
 
 use core::cell::Cell;
+use core::fmt;
 use core::panic::Location;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -148,6 +149,8 @@ pub(crate) struct Slot {
     /// How many `mask_kill` sections the actor is in.
     pub(crate) kill_masks: Cell<u16>,
     pub(crate) hold: Cell<Hold>,
+    /// How often its kill was thrown at the actor.
+    pub(crate) kills_thrown: Cell<u8>,
     /// Position of the stack in its class, while there is one.
     pub(crate) stack_index: Cell<u32>,
     index: u32,
@@ -172,8 +175,8 @@ unsafe impl Sync for Slot {}
 // SAFETY: as above; the raw pointers in it are only passed on.
 unsafe impl Send for Slot {}
 
-impl core::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot").field("index", &self.index).field("state", &self.state).finish_non_exhaustive()
     }
 }
@@ -198,6 +201,7 @@ impl Slot {
             burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
             hold: Cell::new(Hold::None),
+            kills_thrown: Cell::new(0),
             stack_index: Cell::new(0),
             index,
             winner: WinnerWord::new(),
@@ -256,23 +260,56 @@ impl Slot {
         self.job.load(Ordering::Relaxed)
     }
 
-    /// The job is about to be freed.
-    pub(crate) fn forget_job(&self) {
-        // Ordering: Relaxed. Read by code of this actor, and by inspectors that see it parked later.
+    /// The job is about to be freed. The caller is the actor, and waits then for an inspector who may have found it: see
+    /// `task::forget_job`.
+    pub(super) fn forget_job(&self) {
+        // Ordering: Relaxed. Read by code of this actor, and by inspectors, whose own protocol orders it.
         self.job.store(ptr::null_mut(), Ordering::Relaxed);
-        super::naming::await_namer(self);
     }
 
-    /// What the actor runs, for a thread that names it; see `naming`.
-    pub(super) fn job_to_name(&self) -> *mut Job {
-        // Ordering: Acquire; pairs with the Release in `prepare`.
+    /// Writes the actor's name and `Pid`. Allocates nothing: the fault handler uses it. The actor is the caller, or held by an inspection.
+    pub(crate) fn describe(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        self.describe_by(self.reported_job(), to)
+    }
+
+    /// The same, and where it was spawned.
+    pub(crate) fn describe_with_place(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        let job = self.reported_job();
+        self.describe_by(job, to)?;
+        // SAFETY: as in `describe_by`.
+        match unsafe { job.as_ref() } {
+            Some(job) => write!(to, ", spawned at {}", job.spawned_at),
+            None => Ok(()),
+        }
+    }
+
+    /// Its name, and where it was spawned. The actor is held by an inspection.
+    pub(crate) fn name_and_place(&self) -> (Option<String>, Option<&'static Location<'static>>) {
+        let job = self.reported_job();
+        // SAFETY: as in `describe_by`.
+        let name = unsafe { Job::name(job) }.map(str::to_owned);
+        // SAFETY: as above.
+        let place = unsafe { job.as_ref() }.map(|job| job.spawned_at);
+        (name, place)
+    }
+
+    fn describe_by(&self, job: *const Job, to: &mut dyn fmt::Write) -> fmt::Result {
+        // SAFETY: the actor is alive, by the words of who asks for a description, and so is its job, if it has one still.
+        match unsafe { Job::name(job) } {
+            Some(name) => write!(to, "actor '{name}' {}", self.pid()),
+            None => write!(to, "actor {}", self.pid()),
+        }
+    }
+
+    fn reported_job(&self) -> *const Job {
+        // Ordering: Acquire; pairs with the Release in `prepare`: an inspector may meet the job of an actor whose state it has not seen.
         self.job.load(Ordering::Acquire)
     }
 
     /// Fills in a free slot for a new actor, or for a plain thread. The caller owns the slot.
     #[inline]
     pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, shared: *const (), class: StackClass) {
-        // Ordering: Release; pairs with the Acquire in `job_to_name`: who names the slot's last actor may come upon this one.
+        // Ordering: Release; an inspector that saw another actor here may meet this one's job before `occupy` publishes it.
         self.job.store(job, Ordering::Release);
         // Ordering: Relaxed, four times. Published by `StateWord::occupy`.
         self.runtime.store(runtime, Ordering::Relaxed);
@@ -287,6 +324,7 @@ impl Slot {
         self.burial.set(Burial::None);
         self.kill_masks.set(0);
         self.hold.set(Hold::None);
+        self.kills_thrown.set(0);
         self.entered.set(ptr::null());
     }
 
@@ -515,4 +553,30 @@ fn segment_or_new(segment: usize) -> Result<*mut Slot, NoSlot> {
 pub(crate) fn all() -> impl Iterator<Item = SlotRef> {
     let end = pool().next;
     (1..end).filter_map(slot_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free(slot: SlotRef) -> bool {
+        pool().free.iter().any(|free| ptr::eq(*free, slot))
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_retired_and_names_nobody_any_more() {
+        let slot = take_one().expect("memory for a slot");
+        slot.state.wear_out(u32::MAX - 2);
+        let first = Pid::new(slot.index(), slot.state.occupy_running());
+        slot.state.finish();
+        let last = Pid::new(slot.index(), slot.state.occupy_running());
+        assert_eq!((first.generation(), last.generation()), (u32::MAX - 1, u32::MAX));
+        assert!(!is_alive(first) && is_alive(last));
+        slot.state.finish();
+        give_back(core::iter::once(slot));
+        assert!(!is_free(slot));
+        super::super::park::kill(first);
+        super::super::park::kill(last);
+        assert!(!is_alive(last) && !slot.state.is_killed());
+    }
 }

@@ -1,8 +1,8 @@
 //! The state word: generation, state and flags of a slot in one `AtomicU64`.
 //!
 //! ```text
-//!   63           32 31      7    6     5      4       3     2   0
-//!   | generation   | unused | end | mail | permit | kill | state |
+//!   63           32 31      8    7      6     5      4       3     2   0
+//!   | generation   | unused | deaf | end | mail | permit | kill | state |
 //! ```
 //!
 //! | state | who owns the stack and the slot's fields | leaves by |
@@ -50,6 +50,8 @@ const PERMIT: u64 = 1 << 4;
 const MAIL: u64 = 1 << 5;
 /// An idle server was asked to end when it has no mail.
 const END: u64 = 1 << 6;
+/// It has swallowed its kill so often that it is not asked any more. Instead of `KILL`, and until it ends: only while it has a stack.
+const DEAF: u64 = 1 << 7;
 /// What may be added to a `Queued` word before it is claimed.
 const MARKS: u64 = KILL | PERMIT | END;
 const GENERATION_SHIFT: u32 = 32;
@@ -131,6 +133,13 @@ impl StateWord {
     pub(crate) fn generation(&self) -> u32 {
         // Ordering: Relaxed. The caller owns the slot, or compares with what it read before.
         (self.0.load(Ordering::Relaxed) >> GENERATION_SHIFT) as u32
+    }
+
+    /// Leaves a free slot with only this generation's successors to come.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn wear_out(&self, generation: u32) {
+        // Ordering: Relaxed. The caller owns the slot.
+        self.0.store(word(generation, FREE), Ordering::Relaxed);
     }
 
     /// Whether the task of this generation has not ended; a guess.
@@ -264,6 +273,10 @@ impl StateWord {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert!(matches!(word & STATE_MASK, RUNNING | NOTIFIED), "only a running server rests");
+            debug_assert!(
+                word & DEAF == 0,
+                "a server whose handler swallowed its kill ends with that handler"
+            );
             let (state, rest) =
                 if word & (MAIL | KILL | END) == 0 { (IDLE, Rest::Idle) } else { (QUEUED, Rest::Queued) };
             // Ordering: AcqRel. Release publishes the server's state to who activates it next; Acquire keeps the chain.
@@ -322,7 +335,7 @@ impl StateWord {
         }
     }
 
-    /// Asks the task of this generation to end, and wakes it.
+    /// Asks the task of this generation to end, and wakes it; one that is deaf is left alone.
     pub(crate) fn kill(&self, generation: u32) -> Unpark {
         self.wake(generation, KILL)
     }
@@ -330,6 +343,9 @@ impl StateWord {
     #[inline(never)]
     fn wake(&self, generation: u32, bits: u64) -> Unpark {
         self.change(generation, |word| {
+            if bits & KILL != 0 && word & DEAF != 0 {
+                return (word, Unpark::Pending);
+            }
             let (state, answer) = match word & STATE_MASK {
                 PARKED => (RUNNING, Unpark::Push),
                 RUNNING => (NOTIFIED, Unpark::Pending),
@@ -392,6 +408,26 @@ impl StateWord {
     pub(crate) fn is_killed(&self) -> bool {
         // Ordering: Relaxed. Delivered at the next safe point that sees it; a kill also unparks, so a wait cannot miss it.
         self.0.load(Ordering::Relaxed) & KILL != 0
+    }
+
+    /// Takes the kill back from a running task that has swallowed it too often; it is deaf to others from now on. By the task itself.
+    pub(crate) fn go_deaf(&self) {
+        debug_assert!(self.is_killed() && !self.is_deaf(), "only a kill can be swallowed, and enough once");
+        // Ordering: AcqRel. As all transitions. Nobody else takes the one bit away or sets the other.
+        self.0.fetch_xor(KILL | DEAF, Ordering::AcqRel);
+    }
+
+    /// Whether the task has swallowed its kill so often that it was left alone; a guess if it is another.
+    pub(crate) fn is_deaf(&self) -> bool {
+        // Ordering: Relaxed. Set by the task itself.
+        self.0.load(Ordering::Relaxed) & DEAF != 0
+    }
+
+    /// Whether the task was asked to end, and perhaps swallowed that.
+    #[inline]
+    pub(crate) fn was_killed(&self) -> bool {
+        // Ordering: Relaxed. As in `is_killed`.
+        self.0.load(Ordering::Relaxed) & (KILL | DEAF) != 0
     }
 
     /// What the task does, from outside. A read-modify-write: whoever changes the state afterwards sees what the inspector did

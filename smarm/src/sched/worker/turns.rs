@@ -166,10 +166,7 @@ impl Worker {
     /// Suspends the running actor.
     #[inline(always)]
     pub(super) fn suspend(&self, slot: SlotRef, action: Action) {
-        debug_assert!(
-            self.here.actor().is_some_and(|running| ptr::eq(running, slot)),
-            "an actor suspends on the worker that runs it"
-        );
+        debug_assert!(self.runs(slot), "an actor suspends on the worker that runs it");
         debug_assert!(
             stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
             "an actor suspends on its own stack, or on one that it brought itself"

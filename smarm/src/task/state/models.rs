@@ -329,6 +329,38 @@ fn loom_a_kill_that_comes_as_the_task_ends_does_not_reach_the_next_one() {
     });
 }
 
+#[test]
+fn loom_a_task_that_goes_deaf_is_killed_no_more_but_woken() {
+    model(|| {
+        let task = Task::running();
+        assert_eq!(task.kill(), Unpark::Pending);
+        assert!(task.state.take_permit());
+        let (killer, waker) = (spawn(&task, Task::kill), spawn(&task, Task::unpark));
+        task.state.go_deaf();
+        // By the waker, if not by a kill that came before.
+        let _ = task.park();
+        assert!(!task.state.is_killed() && task.state.is_deaf() && task.state.was_killed());
+        join_all([killer, waker]);
+        assert_eq!(task.kill(), Unpark::Pending);
+        assert!(!task.state.is_killed());
+    });
+}
+
+#[test]
+fn loom_a_task_after_a_deaf_one_can_be_killed() {
+    model(|| {
+        let task = Task::running();
+        let _ = task.kill();
+        task.state.go_deaf();
+        let killer = spawn(&task, |task| task.state.kill(SECOND));
+        task.state.finish();
+        assert_eq!(task.state.occupy_queued(), SECOND);
+        assert_eq!(task.state.claim(SECOND), Claim::Run);
+        let reached = killer.join().unwrap() != Unpark::Stale;
+        assert_eq!((task.state.is_killed(), task.state.is_deaf()), (reached, false));
+    });
+}
+
 // ---- claims -----------------------------------------------------------------------------------------------------------
 
 #[test]
