@@ -19,12 +19,12 @@
 //! its park returns, and waits there for the inspector to be done. So what the inspector sees parked stays where it is.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::shared::Shared;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::clock;
 use crate::task::park;
 use crate::task::slot::{self, Job, Slot, SlotRef};

@@ -1,6 +1,5 @@
 //! What the workers of one runtime share.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::monitor::Monitor;
 use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
 use super::worker::Worker;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::stack::StackClass;
 
 /// The numbers of a runtime, resolved from its configuration.

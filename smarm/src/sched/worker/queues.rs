@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use super::{POLL_INTERVAL, Worker};
 use crate::pid::Pid;
 use crate::sched::deque::Entry;
-use crate::sys::{arch, clock};
+use crate::sys::{arch, chaos, clock};
 use crate::task::current::Here;
+use crate::task::park;
 use crate::task::slot::{self, SlotRef};
 use crate::task::state::Claim;
 
@@ -26,6 +27,7 @@ const WOKEN_RUNS: u32 = 8;
 impl Worker {
     /// An actor, claimed: the caller must run it.
     pub(super) fn find(&'static self) -> Option<SlotRef> {
+        park::wake_somebody(self.shared().id);
         let ticks = self.ticks.get() + 1;
         self.ticks.set(ticks);
         if ticks >= POLL_INTERVAL {
@@ -74,7 +76,7 @@ impl Worker {
     pub(super) fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
         let runs = self.lifo_runs.get() + 1;
-        if runs <= LIFO_RUNS {
+        if runs <= LIFO_RUNS && !chaos::leaves_lifo() {
             self.lifo_runs.set(runs);
             return self.claim_if_movable(slot);
         }
@@ -192,7 +194,7 @@ impl Worker {
         }
         self.counters.wakes.add(1);
         slot.prefetch_stack(); // it runs when the waker parks, most often at once
-        if self.here.running.get().is_null() {
+        if self.here.running.get().is_null() || chaos::leaves_lifo() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
@@ -205,8 +207,8 @@ impl Worker {
         if !soon {
             return self.push_new(slot);
         }
-        if self.is_worth_a_hop() {
-            return self.give_away(slot);
+        if self.is_worth_a_hop() || chaos::moves() {
+            return self.give_away(self.entry_of(slot));
         }
         if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
@@ -216,12 +218,25 @@ impl Worker {
     #[inline]
     pub(super) fn push_woken(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
-        unsafe { self.woken.with(|woken| woken.push_back(slot)) };
+        unsafe {
+            self.woken
+                .with(|woken| if chaos::overtakes() { woken.push_front(slot) } else { woken.push_back(slot) })
+        };
     }
 
     /// Queues a new actor here. The caller is an actor of this worker.
     pub(in crate::sched) fn push_new(&self, slot: SlotRef) {
-        self.push_entry(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
+        self.push_movable(self.entry_of(slot));
+    }
+
+    pub(super) fn entry_of(&self, slot: SlotRef) -> Entry {
+        Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() }
+    }
+
+    /// Queues an actor without a stack: here, or, in the chaos build, where another worker may find it first.
+    #[inline(always)]
+    pub(super) fn push_movable(&self, entry: Entry) {
+        if chaos::moves() { self.give_away(entry) } else { self.push_entry(entry) }
     }
 
     /// Queues a new actor on this worker, from another one.

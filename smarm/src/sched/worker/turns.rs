@@ -8,6 +8,7 @@ use core::ptr;
 use super::{Action, POLL_INTERVAL, Worker, home_of};
 use crate::fiber::{self, Context};
 use crate::sched::deque::Entry;
+use crate::sys::chaos;
 use crate::sys::stack::{self, Stack};
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
@@ -73,6 +74,7 @@ impl Worker {
         };
         match stack {
             Ok(stack) => {
+                stack.check_rubbish();
                 if server {
                     self.counters.activations.add(1);
                 }
@@ -107,6 +109,7 @@ impl Worker {
         let stack = unsafe { slot.stack() };
         stack.set_owner(ptr::null_mut());
         slot.set_home(ptr::null());
+        chaos::also(|| slot.context.set(Context::running()));
         stack
     }
 
@@ -117,14 +120,14 @@ impl Worker {
         unsafe { self.supplies.with(|supplies| supplies.take_stack_back(&stack)) };
         // Before anybody else can activate it; see `Shared::servers_at_rest`.
         self.counters.rests.add(1);
-        let entry = Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() };
+        let entry = self.entry_of(slot);
         // Invariant: after it is idle the server may run, end and be gone; nothing below touches it.
         if again {
             slot.state.unclaim();
         } else if slot.state.rest() == Rest::Idle {
             return;
         }
-        self.push_entry(entry);
+        self.push_movable(entry);
     }
 
     /// Takes back slot and stack of an actor that has ended.
@@ -181,7 +184,7 @@ impl Worker {
     /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
     #[inline(always)]
     pub(super) fn take_heir(&'static self) -> Option<SlotRef> {
-        if !self.has_lifo() || !self.counts_as_plain_tick() {
+        if !self.has_lifo() || !self.counts_as_plain_tick() || chaos::leaves_heir() {
             return None;
         }
         let heir = self.take_lifo()?;
@@ -275,7 +278,7 @@ impl Worker {
     #[inline]
     pub(in crate::sched) fn turn_is_over(&self, count: u32) -> bool {
         let budget = &self.here.budget;
-        if budget.count() && budget.is_over() {
+        if budget.count() && budget.is_over() || chaos::ends_slice() {
             self.look_around_next();
             return true;
         }
