@@ -60,7 +60,7 @@ const ODDS: [[u32; 4]; 11] = [
     [0, 16 << 10, 32 << 10, 60 << 10],       // Move
     [0, 16 << 10, 48 << 10, 64 << 10],       // TakeYoung
     [0, 1 << 10, 8 << 10, 16 << 10],         // FailWeakly
-    [16, 64, 256, 1 << 10],                  // Pause
+    [16, 64, 256, 512],                      // Pause
 ];
 
 /// What a seed decides for the whole process.
