@@ -131,7 +131,7 @@ fn an_overflow_on_another_worker_is_caught_too() {
     let ended = in_child(|| {
         runtime(4).run(|| {
             let here = std::thread::current().id();
-            let (tx, rx) = channel::<()>();
+            let (tx, rx) = std::sync::mpsc::channel::<()>();
             for _ in 0..200 {
                 let tx = tx.clone();
                 let away = Builder::new().name("away").spread().spawn(move || {
@@ -143,7 +143,7 @@ fn an_overflow_on_another_worker_is_caught_too() {
                 drop(away.expect("a stack"));
             }
             drop(tx);
-            _ = rx.recv();
+            _ = rx.recv(); // blocks the thread, so that nobody is started here
             panic!("nobody was placed elsewhere");
         });
     });

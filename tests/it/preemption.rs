@@ -5,7 +5,7 @@
 use smarm::channel::bounded;
 use smarm::runtime::{Config, Deadlock, init};
 use smarm::{channel, check, current, forbid_yield, kill, no_preempt, scope, sleep, spawn, yield_now};
-use smarm_tests::{Tally, actors, message_of, on, panic_message, plain};
+use smarm_tests::{Tally, actors, is_chaos, message_of, on, panic_message, plain};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
@@ -44,6 +44,14 @@ fn sibling() -> Arc<AtomicBool> {
     ran
 }
 
+/// Whether the sibling has had the processor. In the chaos build it may wait where a switch does not come to it at once.
+fn has_run(ran: &AtomicBool) -> bool {
+    while is_chaos() && !ran.load(SeqCst) {
+        check!();
+    }
+    ran.load(SeqCst)
+}
+
 // ---- what counts, and what switches ----------------------------------------------------------------------------------
 
 #[test]
@@ -64,7 +72,7 @@ fn allocations_alone_set_need_resched_and_the_next_safe_point_honours_it() {
         allocate(MANY);
         assert!(!ran.load(SeqCst), "an allocation switched");
         check!();
-        assert!(ran.load(SeqCst), "need-resched was not set, or not honoured");
+        assert!(has_run(&ran), "need-resched was not set, or not honoured");
     });
 }
 
@@ -80,7 +88,7 @@ fn growing_and_zeroed_blocks_count_as_well() {
             allocate();
             assert!(!ran.load(SeqCst));
             check!();
-            assert!(ran.load(SeqCst));
+            assert!(has_run(&ran));
         });
     }
 }
@@ -93,7 +101,7 @@ fn a_recv_that_finds_a_message_honours_need_resched() {
         let ran = sibling();
         allocate(MANY);
         assert_eq!(rx.recv(), Ok(1));
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -104,7 +112,7 @@ fn a_send_that_finds_room_honours_need_resched() {
         let ran = sibling();
         allocate(MANY);
         tx.send(1).expect("the receiver is here");
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -127,7 +135,7 @@ fn what_never_parks_never_switches() {
         drop(spawn(|| ()));
         assert!(!ran.load(SeqCst), "one of them switched");
         check!();
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -144,7 +152,7 @@ fn a_destructor_that_allocates_does_not_switch() {
         let ran = sibling();
         drop(Allocates(Arc::clone(&ran)));
         check!();
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -167,11 +175,12 @@ fn an_actor_that_unwinds_does_not_switch() {
         });
         assert_eq!(message, "to unwind");
         check!();
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
 #[test]
+#[cfg_attr(smarm_chaos, ignore = "no slice is endless in the chaos build")]
 fn need_resched_is_of_the_actor_that_used_up_its_slice() {
     // The second actor begins with a slice of its own, although the first one parked with its slice over.
     plain(|| {
@@ -191,6 +200,7 @@ fn need_resched_is_of_the_actor_that_used_up_its_slice() {
 }
 
 #[test]
+#[cfg_attr(smarm_chaos, ignore = "no slice is endless in the chaos build")]
 fn two_runtimes_have_their_own_budgets() {
     plain(|| {
         let threads = [(short_slices(), true), (endless_slices(), false)].map(|(config, switches)| {
@@ -213,6 +223,7 @@ fn two_runtimes_have_their_own_budgets() {
 }
 
 #[test]
+#[cfg_attr(smarm_chaos, ignore = "no slice is endless in the chaos build")]
 fn a_worker_that_was_another_runtimes_has_the_settings_of_its_own() {
     plain(|| {
         for _ in 0..5 {
@@ -415,7 +426,7 @@ fn nothing_switches_inside_no_preempt_and_the_next_safe_point_does() {
         });
         assert_eq!(value, 7);
         check!();
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -427,7 +438,7 @@ fn a_panic_ends_no_preempt() {
         assert_eq!(message_of(&*caught.expect_err("it panicked")), Some("out of both"));
         allocate(MANY);
         check!();
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 
@@ -580,7 +591,7 @@ fn a_server_whose_slice_is_over_lets_others_run_between_two_messages() {
         let ran = sibling();
         (0..3).for_each(|_| slow.allocates());
         assert_eq!(slow.ask().ok(), Some(7));
-        assert!(ran.load(SeqCst));
+        assert!(has_run(&ran));
     });
 }
 

@@ -4,7 +4,7 @@
 
 use smarm::channel::{Receiver, Sender};
 use smarm::{CallError, ExitReason, ReplyTo, channel, kill, sleep, spawn, yield_now};
-use smarm_tests::{Rng, Tally, Token, actors, in_child, on, plain, runtime};
+use smarm_tests::{Rng, Tally, Token, actors, in_child, is_chaos, on, plain, runtime};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
@@ -507,13 +507,16 @@ fn a_server_that_joins_its_caller_makes_the_call_a_deadlock() {
         let (give, given) = channel::<NodeHandle>();
         let caller =
             spawn(move || given.recv().expect("it comes").asks().is_err_and(|error| error.is_deadlock()));
-        give.send(node.clone()).expect("it waits");
         let waits = spawn({
             let node = node.clone();
             move || node.joins(caller)
         });
-        // Whoever comes first, nobody waits for ever: the caller's call was answered before, or is refused.
-        waits.join().expect("no panic").expect("it lives");
+        // A call that comes before the join is answered or waits behind it, and a join has no error for that.
+        while node.actor().info().state != smarm::ActorState::Parked {
+            yield_now();
+        }
+        give.send(node).expect("it waits");
+        assert!(waits.join().expect("no panic").expect("it lives"), "the call is refused");
     });
 }
 
@@ -640,6 +643,9 @@ fn a_satisfied_call_returns_its_value_before_the_kill_is_delivered() {
                 let token = desk.late(token, begun, gate).expect("it lives");
                 got.store(token.value() as usize, SeqCst);
                 yield_now();
+                while is_chaos() {
+                    yield_now(); // it may go on before the root has seen the answer
+                }
                 unreachable!("killed");
             }
         });

@@ -886,6 +886,8 @@ fn a_message_may_be_sent_later() {
         assert!(got.iter().position(|n| *n == 2) < got.iter().position(|n| *n == 3));
         got.sort_unstable();
         assert_eq!(got, [1, 2, 3, 9]);
+        keeper.stop(); // the last token goes after it was told of
+        keeper.join();
         tally.check();
     });
 }

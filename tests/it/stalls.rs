@@ -412,7 +412,7 @@ fn what_can_move_leaves_a_worker_that_blocks_in_place() {
             let asker = greeter.clone();
             let child = spawn(move || tell.send(asker.greet()));
             assert_eq!(block_in_place(|| told.recv()).expect("it tells").expect("it answers"), 1);
-            child.join().expect("it returns").ok().expect("somebody receives");
+            child.join().expect("it returns").expect("somebody receives");
             assert_eq!(greeter.greet().expect("it answers"), 2);
         });
     });

@@ -54,6 +54,13 @@ pub fn runtime(workers: usize) -> Runtime {
     init(if workers == 1 { config.spares(0) } else { config })
 }
 
+/// Whether this is the chaos build (`--cfg smarm_chaos`), in which a test may not count on what is only usual: which of two actors runs
+/// first, where, and for how long. See `docs/TESTING.md`.
+#[must_use]
+pub const fn is_chaos() -> bool {
+    cfg!(smarm_chaos)
+}
+
 /// Uses up this many KiB of the stack it is called on, and gives back something that depends on all of it.
 pub fn burn_stack(kib: usize) -> u64 {
     let mut block = [0_u8; 1024];

@@ -17,7 +17,7 @@ use crate::pid::Pid;
 use crate::task::current;
 use crate::task::park::{self, Patience, Wake};
 use crate::task::preempt::checkpoint;
-use crate::task::slot::slot_of;
+use crate::task::slot::{SlotRef, slot_of};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 
@@ -221,8 +221,7 @@ impl<M> ActorRef<M> {
                     return self.send_over(message).map_err(Refused::Closed);
                 }
             }
-            let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
-            let timed_out = wake == Wake::TimedOut;
+            let timed_out = self.await_room(slot, deadline_ns) == Wake::TimedOut;
             if timed_out || park::kill_is_due(slot) {
                 self.leave_room(me);
                 if timed_out {
@@ -231,7 +230,19 @@ impl<M> ActorRef<M> {
                 drop(message);
                 park::throw_kill(slot);
             }
-            was_told = !core.mailbox.leave_room(me);
+            was_told = true;
+        }
+    }
+
+    /// Parks, registered, until there is news. Whoever is woken for no reason keeps its place among those who wait.
+    #[inline(always)]
+    fn await_room(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
+        let (core, me) = (self.core(), slot.pid());
+        loop {
+            let wake = park::park(slot, WaitKind::Room, Some(&core.wait), deadline_ns);
+            if wake == Wake::TimedOut || park::kill_is_due(slot) || !core.mailbox.waits_for_room(me) {
+                return wake;
+            }
         }
     }
 

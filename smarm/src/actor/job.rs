@@ -17,7 +17,6 @@ use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::exit;
@@ -25,6 +24,7 @@ use super::join::JoinHandle;
 use super::scope::ScopeData;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::stack::StackClass;
 use crate::task::park;
 use crate::task::slot::{Job, JobKind, JobThread, SlotRef, Turn};

@@ -76,6 +76,8 @@ impl<T> JoinHandle<T> {
         let slot = current::waiter();
         let header = self.header();
         header.wait.used_by(slot.runtime());
+        // For as long as it waits, also while a wake for no reason is looked at: a call that came in between would miss it.
+        let _edge = wait::Edge::to(slot, self.pid);
         while !header.is_done() {
             if park::may_not_wait(slot, "`join`") {
                 return Err(ExitReason::Unwinding);
@@ -89,9 +91,7 @@ impl<T> JoinHandle<T> {
                 if !header.has_own_thread() {
                     task::run_next(slot, self.pid);
                 }
-                let edge = wait::Edge::to(slot, self.pid);
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), deadline_ns);
-                drop(edge);
                 header.deregister(me);
             }
         }

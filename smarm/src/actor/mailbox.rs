@@ -247,6 +247,11 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
         position.is_some_and(|position| aside.waiters.remove(position).is_some())
     }
 
+    /// Whether it is registered still: nobody has told it of room, nor of the end.
+    pub(super) fn waits_for_room(&self, waiter: W) -> bool {
+        self.lock().aside.as_ref().is_some_and(|aside| aside.waiters.contains(&waiter))
+    }
+
     /// The next one who waits for room, to be told in place of one who leaves.
     pub(super) fn next_waiter(&self) -> Option<W> {
         self.lock().aside.as_mut().and_then(|aside| aside.waiters.pop_front())

@@ -1,9 +1,9 @@
 //! Replies that are `Result`s.
 
 use core::fmt::Debug;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::call::CallError;
+use crate::sys::atomic::{AtomicU64, Ordering};
 
 /// `Result`, seen through its aliases.
 #[diagnostic::on_unimplemented(

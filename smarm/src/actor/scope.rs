@@ -6,7 +6,6 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +14,7 @@ use super::job::Prepared;
 use super::join::JoinHandle;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::task::current;
 use crate::task::park;
 use crate::task::slot::{self, SlotRef};

@@ -28,7 +28,6 @@
 use core::cell::UnsafeCell;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
@@ -41,6 +40,7 @@ use super::plans::Plans;
 use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::task::park;
 use crate::task::slot::{Burial, Job, JobKind, JobThread, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};

@@ -14,12 +14,13 @@
 
 use core::ptr::NonNull;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::error::{
     Cause, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use crate::pid::Pid;
+use crate::sys::atomic::{Mutex, MutexGuard};
 use crate::task::current;
 use crate::task::park::{self, Wake};
 use crate::task::slot::SlotRef;

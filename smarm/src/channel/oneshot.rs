@@ -13,12 +13,12 @@ use core::cell::{Cell, UnsafeCell};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::clock;
 use crate::task::current;
 use crate::task::park::{self, Wake};

@@ -31,13 +31,13 @@ use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use super::hand::{Given, Hand};
 use std::alloc;
 
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::task::current::{self, Here};
 use crate::task::park::{self, Wake};
 use crate::task::slot::{Slot, SlotRef};

@@ -4,10 +4,10 @@
 //! every 61st tick or when they have nothing else.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::deque::Entry;
+use crate::sys::atomic::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
 #[derive(Debug, Default)]
 pub(crate) struct Injector {

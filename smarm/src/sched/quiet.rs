@@ -24,13 +24,13 @@
 
 use core::panic::Location;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::shared::Shared;
 use super::worker::Worker;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{clock, membarrier};
 use crate::task::park;
 use crate::task::slot::{self, SlotRef};

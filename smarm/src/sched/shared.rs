@@ -1,6 +1,5 @@
 //! What the workers of one runtime share.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::stall::StallSettings;
 use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
 use super::worker::Worker;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::stack::StackClass;
 
 /// The numbers of a runtime, resolved from its configuration.

@@ -128,6 +128,8 @@ impl Supplies {
     /// Takes back a stack without live frames, and the right to it.
     #[inline]
     pub(super) fn take_stack_back(&mut self, stack: &Stack) {
+        // SAFETY: there are no live frames on it.
+        unsafe { stack.fill_with_rubbish() };
         if stack.class() != self.class {
             stack::give_back(stack.class(), core::iter::once(stack.index()));
             return stack::unreserve(stack.class(), 1);

@@ -2,10 +2,11 @@
 //!
 //! Filed by the worker's actors, taken back by any thread, under a lock that is hardly ever contended; fired by the worker.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::driver::timer::{TimerKey, TimerStore};
 use crate::pid::Pid;
+use crate::sys::atomic::{Mutex, MutexGuard};
 use crate::task::Firing;
 
 /// What the store files: the bits of a `Pid`, or, with this bit, the address of a boxed firing. No `Pid` has it, and no address.

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::clock;
+use super::{chaos, clock};
 
 /// The token of the eventfd itself.
 const WAKE_TOKEN: u64 = u64::MAX;
@@ -40,6 +40,7 @@ impl Epoll {
 
     /// Ends the current or the next [`wait`](Self::wait). From any thread.
     pub(crate) fn notify(&self) {
+        chaos::pause();
         let one: u64 = 1;
         // SAFETY: writes eight bytes of `one` to our own eventfd. EAGAIN would mean 2^64 unread wakes: still readable, still an edge.
         unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
@@ -47,6 +48,9 @@ impl Epoll {
 
     /// Sleeps until [`notify`](Self::notify), an event, or the deadline. May return early.
     pub(crate) fn wait(&self, deadline_ns: Option<u64>) {
+        if chaos::returns_early() {
+            return;
+        }
         let timeout_ns = deadline_ns.map(|deadline| deadline.saturating_sub(clock::now_ns()));
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS_PER_CALL];
         if !self.wait_nanos(&mut events, timeout_ns) {

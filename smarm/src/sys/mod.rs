@@ -6,6 +6,9 @@ pub(crate) mod arch;
 pub(crate) mod atomic;
 pub(crate) mod cell;
 #[cfg(not(loom))]
+#[cfg_attr(not(smarm_chaos), path = "chaos_off.rs")]
+pub(crate) mod chaos;
+#[cfg(not(loom))]
 pub(crate) mod clock;
 #[cfg(not(loom))]
 pub(crate) mod epoll;

@@ -35,7 +35,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{arch, valgrind};
+use super::{arch, chaos, valgrind};
 
 /// What lies at the low end of each stride and faults when touched. More than one page, for C code that is compiled without
 /// stack probes.
@@ -132,6 +132,29 @@ impl Stack {
     pub(crate) fn top(&self) -> *mut u8 {
         let colour = self.index as usize % COLOURS * CACHE_LINE_BYTES;
         (self.low() + self.class.stride_bytes() - colour) as *mut u8
+    }
+
+    /// In the chaos build: overwrites what its last user has left.
+    ///
+    /// # Safety
+    ///
+    /// There are no live frames on it.
+    #[inline(always)]
+    pub(crate) unsafe fn fill_with_rubbish(&self) {
+        // The addresses are not for nothing, not even unused: they are read from atomics.
+        // SAFETY: between the guard, which ends at a page, and the top, which is aligned, lies what was committed for this stack.
+        chaos::also(|| unsafe { chaos::fill(self.low() + GUARD_BYTES, self.top() as usize) });
+    }
+
+    /// In the chaos build: ends the process if somebody has used the stack since. Looks at what is used first.
+    #[inline(always)]
+    pub(crate) fn check_rubbish(&self) {
+        const CHECKED_BYTES: usize = 4096;
+        chaos::also(|| {
+            let top = self.top() as usize;
+            // SAFETY: as above; the holder of the stack has not begun to use it.
+            unsafe { chaos::check(top - CHECKED_BYTES, top) };
+        });
     }
 
     /// Says whose frames are on this stack from now on; null for nobody's.

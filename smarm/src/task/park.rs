@@ -26,7 +26,7 @@ use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
 use crate::pid::Pid;
-use crate::sys::{clock, futex, stderr};
+use crate::sys::{chaos, clock, futex, stderr};
 
 /// Why a park returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +48,7 @@ pub(crate) fn park(
     object: Option<&WaitObject>,
     deadline_ns: Option<u64>,
 ) -> Wake {
-    if slot.state.take_permit() {
+    if slot.state.take_permit() || chaos::wakes_early() {
         return Wake::Unparked;
     }
     if is_plain(slot) {
@@ -193,6 +193,24 @@ pub(crate) fn unpark_at(slot: SlotRef, pid: Pid) {
 pub(crate) fn unpark_from(here: Option<&'static Here>, slot: SlotRef, pid: Pid) {
     wake(here, slot, |state| state.unpark(pid.generation()));
 }
+
+/// In the chaos build: now and then wakes, for no reason, a plain thread or an actor of this runtime. Not of another one, which may be
+/// about to find out that nothing happens in it.
+#[inline(always)]
+pub(crate) fn wake_somebody(runtime: u32) {
+    chaos::also(|| {
+        if !chaos::wakes_somebody() {
+            return;
+        }
+        let mut candidates = slot::all().filter(|slot| is_plain(slot) || slot.runtime() == runtime);
+        if let Some(slot) = candidates.nth(chaos::small_number_below(MOST_CHOSEN)) {
+            unpark(slot.pid());
+        }
+    });
+}
+
+/// Among so many is chosen who is woken for no reason.
+const MOST_CHOSEN: usize = 1024;
 
 /// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
 pub(crate) fn kill(pid: Pid) {

@@ -8,6 +8,7 @@ use super::current::{self, Here};
 use super::park;
 use super::slot::{Hold, SlotRef};
 use crate::Host;
+use crate::sys::chaos;
 
 /// A safe point: delivers a kill, and switches if this actor's slice is over and another one waits. Nothing on a plain thread,
 /// nothing while unwinding.
@@ -36,7 +37,7 @@ pub fn checkpoint_no_kill() {
 fn checkpoint_on(here: &'static Here) {
     let Some(slot) = here.actor() else { return };
     let is_due = here.budget.count();
-    if is_due || slot.state.is_killed() {
+    if is_due || slot.state.is_killed() || chaos::looks_up() {
         look_up(here, slot, is_due);
     }
 }
@@ -46,7 +47,8 @@ fn checkpoint_on(here: &'static Here) {
 #[inline(never)]
 fn look_up(here: &'static Here, slot: SlotRef, is_due: bool) {
     park::deliver_kill(slot);
-    if is_due && here.budget.is_over() && may_switch(slot, "a safe point") {
+    let is_over = is_due && here.budget.is_over() || chaos::ends_slice() && slot.hold.get() == Hold::None;
+    if is_over && may_switch(slot, "a safe point") {
         Host::end_slice(slot);
         park::deliver_kill(slot);
     }

@@ -8,7 +8,6 @@ use core::cell::Cell;
 use core::fmt;
 use core::panic::Location;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::reply::{CallId, ReplyWord, Silence};
@@ -17,6 +16,7 @@ use super::wait::{WaitKind, WaitObject};
 use super::winner::WinnerWord;
 use crate::fiber::Context;
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sys::stack::{Stack, StackClass};
 
 /// How an actor ended, for the counters.

@@ -9,10 +9,10 @@
 //! while its reply word waits, a join's while the other actor lives, a wait for room until somebody tells of it. A cycle counts only if a second look finds the same calls.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::slot::{self, SlotRef};
 use crate::pid::Pid;
+use crate::sys::atomic::{AtomicBool, Ordering};
 
 /// The kinds of things an actor waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

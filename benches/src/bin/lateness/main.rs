@@ -106,7 +106,10 @@ fn one_after_another(args: &Args) -> Result<(), String> {
     }
     match &args.go {
         Some(go) => finish(Command::new(go).args(["lateness", &workers, &seconds])),
-        None => Ok(println!("go: left out, as `--go` was")),
+        None => {
+            println!("go: left out, as `--go` was");
+            Ok(())
+        }
     }
 }
 

@@ -393,16 +393,19 @@ impl Tight {
             if !self.mailbox.wait_for_room(me, 1, was_told) {
                 continue;
             }
-            if is_patient {
-                self.bells[me].wait();
-            }
-            was_told = !self.mailbox.leave_room(me);
             if !is_patient {
-                if was_told && let Some(next) = self.mailbox.next_waiter() {
+                if !self.mailbox.leave_room(me)
+                    && let Some(next) = self.mailbox.next_waiter()
+                {
                     self.bells[next].ring();
                 }
                 return false;
             }
+            self.bells[me].wait();
+            while self.mailbox.waits_for_room(me) {
+                self.bells[me].wait();
+            }
+            was_told = true;
         }
     }
 

@@ -7,8 +7,9 @@ use super::{POLL_INTERVAL, Worker};
 use crate::pid::Pid;
 use crate::sched::crew::Role;
 use crate::sched::deque::Entry;
-use crate::sys::{arch, clock};
+use crate::sys::{arch, chaos, clock};
 use crate::task::current::Here;
+use crate::task::park;
 use crate::task::slot::{self, SlotRef};
 use crate::task::state::Claim;
 
@@ -27,6 +28,7 @@ const WOKEN_RUNS: u32 = 8;
 impl Worker {
     /// An actor, claimed: the caller must run it.
     pub(super) fn find(&'static self) -> Option<SlotRef> {
+        park::wake_somebody(self.shared().id);
         let ticks = self.ticks.get() + 1;
         self.ticks.set(ticks);
         if ticks >= POLL_INTERVAL {
@@ -75,7 +77,7 @@ impl Worker {
     pub(super) fn take_lifo(&self) -> Option<SlotRef> {
         let slot = self.lifo.take()?;
         let runs = self.lifo_runs.get() + 1;
-        if runs <= LIFO_RUNS {
+        if runs <= LIFO_RUNS && !chaos::leaves_lifo() {
             self.lifo_runs.set(runs);
             return self.claim_if_movable(slot);
         }
@@ -195,7 +197,7 @@ impl Worker {
         }
         self.counters.wakes.add(1);
         slot.prefetch_stack(); // it runs when the waker parks, most often at once
-        if self.here.actor().is_none() {
+        if self.here.actor().is_none() || chaos::leaves_lifo() {
             self.push_woken(slot); // by a timer: in the order of their deadlines
         } else if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
@@ -208,8 +210,8 @@ impl Worker {
         if !soon || !self.takes_work() {
             return self.push_new(slot);
         }
-        if self.is_worth_a_hop() {
-            return self.give_away(entry_of(slot, self.now_ns.get()));
+        if self.is_worth_a_hop() || chaos::moves() {
+            return self.give_away(self.entry_of(slot));
         }
         if let Some(displaced) = self.lifo.replace(Some(slot)) {
             self.displace(displaced);
@@ -219,24 +221,31 @@ impl Worker {
     #[inline]
     pub(super) fn push_woken(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
-        unsafe { self.woken.with(|woken| woken.push_back(slot)) };
+        unsafe {
+            self.woken
+                .with(|woken| if chaos::overtakes() { woken.push_front(slot) } else { woken.push_back(slot) })
+        };
     }
 
     /// Queues a new actor here. The caller is an actor of this worker.
     pub(in crate::sched) fn push_new(&self, slot: SlotRef) {
-        self.push_entry(entry_of(slot, self.now_ns.get()));
+        self.push_entry(self.entry_of(slot));
+    }
+
+    pub(super) fn entry_of(&self, slot: SlotRef) -> Entry {
+        Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() }
     }
 
     /// Queues a new actor on this worker, from another one.
     pub(in crate::sched) fn push_spread(&self, slot: SlotRef) {
-        self.spread.push(entry_of(slot, clock::now_ns()));
+        self.spread.push(Entry { pid: slot.pid().to_bits(), pushed_ns: clock::now_ns() });
         self.notify();
     }
 
-    /// Queues what may move where it will be found: here, if this worker takes such.
+    /// Queues what may move where it will be found: here, if this worker takes such. (In the chaos build another one may find it first.)
     #[inline]
     pub(super) fn push_entry(&self, entry: Entry) {
-        if self.takes_work() { self.push_local(entry) } else { self.give_away(entry) }
+        if self.takes_work() && !chaos::moves() { self.push_local(entry) } else { self.give_away(entry) }
     }
 
     pub(super) fn push_local(&self, entry: Entry) {
@@ -314,11 +323,6 @@ impl Worker {
     pub(in crate::sched) fn queue_len(&self) -> usize {
         self.deque.len() + self.spread.len() + self.sticky_len.get() as usize
     }
-}
-
-/// The queue entry of an actor that waits since then.
-pub(super) fn entry_of(slot: SlotRef, pushed_ns: u64) -> Entry {
-    Entry { pid: slot.pid().to_bits(), pushed_ns }
 }
 
 /// Takes the first actor of a ring, and has the processor fetch what the next ones will need: of the second one the end of its stack,

@@ -5,10 +5,10 @@
 
 use core::ptr;
 
-use super::queues::entry_of;
 use super::{Action, POLL_INTERVAL, Worker, home_of};
 use crate::fiber::{self, Context};
 use crate::sched::crew::Role;
+use crate::sys::chaos;
 use crate::sys::stack::{self, Stack};
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
@@ -74,6 +74,7 @@ impl Worker {
         };
         match stack {
             Ok(stack) => {
+                stack.check_rubbish();
                 if server {
                     self.counters.activations.add(1);
                 }
@@ -98,7 +99,7 @@ impl Worker {
     #[cold]
     pub(super) fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
-        let entry = entry_of(slot, self.now_ns.get());
+        let entry = self.entry_of(slot);
         slot.state.unclaim();
         if self.has_role(Role::Own) {
             self.spread.push(entry)
@@ -115,6 +116,7 @@ impl Worker {
         stack.set_owner(ptr::null_mut());
         slot.set_home(ptr::null());
         self.uncount_started();
+        chaos::also(|| slot.context.set(Context::running()));
         stack
     }
 
@@ -140,7 +142,7 @@ impl Worker {
         unsafe { self.supplies.with(|supplies| supplies.take_stack_back(&stack)) };
         // Before anybody else can activate it; see `Shared::servers_at_rest`.
         self.counters.rests.add(1);
-        let entry = entry_of(slot, self.now_ns.get());
+        let entry = self.entry_of(slot);
         // Invariant: after it is idle the server may run, end and be gone; nothing below touches it.
         if again {
             slot.state.unclaim();
@@ -207,7 +209,7 @@ impl Worker {
     /// Whom the parking actor may hand over to: the one in the LIFO slot, unless the worker has something else to look at first.
     #[inline(always)]
     pub(super) fn take_heir(&'static self) -> Option<SlotRef> {
-        if !self.has_lifo() || !self.counts_as_plain_tick() {
+        if !self.has_lifo() || !self.counts_as_plain_tick() || chaos::leaves_heir() {
             return None;
         }
         let heir = self.take_lifo()?;
@@ -301,7 +303,7 @@ impl Worker {
     #[inline]
     pub(in crate::sched) fn turn_is_over(&self, count: u32) -> bool {
         let budget = &self.here.budget;
-        if budget.count() && budget.is_over() {
+        if budget.count() && budget.is_over() || chaos::ends_slice() {
             self.look_around_next();
             return true;
         }
