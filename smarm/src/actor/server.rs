@@ -139,6 +139,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
                 pid: None,
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
+                preempt_in_alloc: false,
             },
             references: AtomicU32::new(2), // the server's own, and that of its handles
             handles: AtomicU32::new(1),

@@ -107,7 +107,12 @@ pub fn handle() -> RuntimeHandle {
 
 #[track_caller]
 pub(super) fn options(name: Option<&'static str>, stack_class: Option<StackClass>) -> Options {
-    Options { name: name.map(Into::into), stack_class, spawned_at: Location::caller() }
+    Options {
+        name: name.map(Into::into),
+        stack_class,
+        spawned_at: Location::caller(),
+        preempt_in_alloc: false,
+    }
 }
 
 pub(super) fn launch<F, T>(shared: &Shared, prepared: Prepared<F, T>) -> io::Result<JoinHandle<T>>

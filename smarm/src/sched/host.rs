@@ -13,6 +13,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
+use crate::task::section::Section;
 use crate::task::slot::{self, Job, Outcome, SlotRef};
 use crate::task::{Firing, Runtime, Schedule};
 
@@ -234,11 +235,17 @@ fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Share
     pid
 }
 
+/// The right to a stack; from its process-wide pool, which is locked meanwhile.
+fn reserve(class: stack::StackClass) -> Result<(), stack::StackError> {
+    let _section = Section::begin();
+    stack::reserve(class, 1)
+}
+
 /// Spawns from a plain thread, or from an actor of another runtime. A job without a class gets the runtime's own.
 pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
-    stack::reserve(class, 1)?;
+    reserve(class)?;
     let slot = slot::take_one().inspect_err(|_| stack::unreserve(class, 1))?;
     if !shared.count_outside_spawn() {
         stack::unreserve(class, 1);

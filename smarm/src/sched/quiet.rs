@@ -27,6 +27,7 @@ use super::shared::Shared;
 use crate::pid::Pid;
 use crate::sys::clock;
 use crate::task::park;
+use crate::task::section::Section;
 use crate::task::slot::{self, Job, Slot, SlotRef};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
@@ -179,6 +180,7 @@ static INSPECTING: AtomicBool = AtomicBool::new(false);
 static INSPECTION: Mutex<()> = Mutex::new(());
 
 fn inspect<T>(f: impl FnOnce() -> T) -> T {
+    let _section = Section::begin();
     let _inspection = INSPECTION.lock().unwrap_or_else(PoisonError::into_inner);
     // Ordering: Relaxed. Published by the modification of each state word that is inspected.
     INSPECTING.store(true, Ordering::Relaxed);
@@ -266,6 +268,12 @@ fn listed(lines: Vec<String>) -> String {
     text
 }
 
+/// What a report adds for an actor that was switched out in the middle of something, such as a lock of `std` that others now wait for.
+fn where_switched_out(slot: &Slot) -> &'static str {
+    // A guess: it may run on at any time.
+    if slot.wait_kind.get() == WaitKind::Allocation { " (switched out in an allocation)" } else { "" }
+}
+
 /// All actors of all runtimes, for a watchdog that is about to give up.
 pub(crate) fn dump() -> String {
     inspect(|| {
@@ -276,7 +284,7 @@ pub(crate) fn dump() -> String {
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued => Some(format!("actor {} is queued", slot.pid())),
             Seen::Idle => Some(format!("server {} is idle", slot.pid())),
-            Seen::Running => Some(format!("actor {} runs", slot.pid())),
+            Seen::Running => Some(format!("actor {} runs{}", slot.pid(), where_switched_out(slot))),
         };
         listed(actors.filter_map(line).collect())
     })
@@ -291,9 +299,11 @@ pub(crate) fn survivors(runtime: u32) -> String {
             Seen::Idle => Some(format!("server {} is idle", slot.pid())),
             _ if slot.runtime() != runtime => None, // it changed hands since it was filtered
             Seen::Parked => Some(describe_parked(slot)),
-            Seen::Queued | Seen::Running => {
-                Some(format!("actor {} does not come to a safe point", slot.pid()))
-            }
+            Seen::Queued | Seen::Running => Some(format!(
+                "actor {} does not come to a safe point{}",
+                slot.pid(),
+                where_switched_out(slot)
+            )),
         };
         listed(actors.filter_map(line).collect())
     })

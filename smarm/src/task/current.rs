@@ -30,6 +30,10 @@ pub(crate) struct Here {
     pub(crate) runtime: Cell<u32>,
     /// The worker, as `sched` knows it.
     pub(crate) worker: Cell<*const ()>,
+    /// How many sections are underway in which no allocation switches; see `section`.
+    pub(super) sections: Cell<u32>,
+    /// Whether all actors of the runtime may be switched out where they allocate.
+    pub(crate) all_preempt_in_alloc: Cell<bool>,
 }
 
 impl Here {
@@ -39,6 +43,8 @@ impl Here {
             budget: Budget::new(),
             runtime: Cell::new(0),
             worker: Cell::new(ptr::null()),
+            sections: Cell::new(0),
+            all_preempt_in_alloc: Cell::new(false),
         }
     }
 
@@ -47,6 +53,12 @@ impl Here {
     pub(crate) fn actor(&self) -> Option<SlotRef> {
         // SAFETY: null or a slot; slots are never freed.
         unsafe { self.running.get().as_ref() }
+    }
+
+    /// Whether no section is underway: an actor that leaves the processor has ended its own.
+    #[inline(always)]
+    pub(crate) fn is_outside_sections(&self) -> bool {
+        self.sections.get() == 0
     }
 }
 

@@ -8,6 +8,7 @@ use crate::pid::Pid;
 use crate::sched::deque::Entry;
 use crate::sys::{arch, clock};
 use crate::task::current::Here;
+use crate::task::growth;
 use crate::task::slot::{self, SlotRef};
 use crate::task::state::Claim;
 
@@ -216,7 +217,7 @@ impl Worker {
     #[inline]
     pub(super) fn push_woken(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
-        unsafe { self.woken.with(|woken| woken.push_back(slot)) };
+        unsafe { self.woken.with(|woken| growth::push_back(woken, slot)) };
     }
 
     /// Queues a new actor here. The caller is an actor of this worker.

@@ -9,6 +9,8 @@ use super::{Action, POLL_INTERVAL, Worker, home_of};
 use crate::fiber::{self, Context};
 use crate::sched::deque::Entry;
 use crate::sys::stack::{self, Stack};
+use crate::task::growth;
+use crate::task::section::Section;
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
 
@@ -51,10 +53,7 @@ impl Worker {
                 // Invariant: after `Parked` the actor may run, end and be gone; nothing below touches it.
                 return slot.state.park();
             }
-            Action::Yield => {
-                // SAFETY: the owner's thread.
-                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
-            }
+            Action::Yield => self.requeue(slot),
             Action::Rest => self.end_activation(slot, false),
             Action::Again => self.end_activation(slot, true),
             Action::Finish => self.bury(slot),
@@ -95,6 +94,7 @@ impl Worker {
     /// come here when all stacks are in use. The actor waits and is tried again.
     #[cold]
     pub(super) fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
+        let _section = Section::begin();
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
         slot.state.unclaim();
         self.shared().injector.push(Entry { pid: slot.pid().to_bits(), pushed_ns: self.now_ns.get() });
@@ -141,6 +141,7 @@ impl Worker {
     #[inline(always)]
     pub(super) fn suspend(&self, slot: SlotRef, action: Action) {
         debug_assert!(ptr::eq(self.here.running.get(), slot), "an actor suspends on the worker that runs it");
+        debug_assert!(self.here.is_outside_sections(), "a section does not switch");
         debug_assert!(
             stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
             "an actor suspends on its own stack, or on one that it brought itself"
@@ -169,8 +170,7 @@ impl Worker {
     pub(in crate::sched) fn yield_now(&self, slot: SlotRef) {
         match self.take_yielded_heir() {
             Some(heir) => {
-                // SAFETY: the owner's thread.
-                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+                self.requeue(slot);
                 self.hand_over(slot, heir);
             }
             None => self.suspend(slot, Action::Yield),
@@ -218,6 +218,7 @@ impl Worker {
     /// Switches from the running actor to a claimed one.
     #[inline(always)]
     pub(super) fn hand_over(&self, slot: SlotRef, heir: SlotRef) {
+        debug_assert!(self.here.is_outside_sections(), "a section does not switch");
         self.begin_slice(heir);
         // SAFETY: the heir is claimed and suspended, on this thread, which is its home. Our own context is continued by whoever claims
         // us later, on this thread.
@@ -250,7 +251,7 @@ impl Worker {
     #[inline(never)]
     pub(super) fn requeue(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
-        unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+        unsafe { self.yielded.with(|ring| growth::push_back(ring, slot)) };
     }
 
     /// Switches away from a stack for good. If somebody was just woken, that one runs at once, and clears up.
