@@ -104,6 +104,16 @@ fn the_allocator_hook_is_a_function_that_switches_nowhere_under_fat_lto() {
 }
 
 #[test]
+fn the_switch_of_the_allocator_hook_is_a_function_that_asks_anew() {
+    none(&rules::hook_switches_apart(&RELEASE));
+}
+
+#[test]
+fn the_switch_of_the_allocator_hook_is_a_function_that_asks_anew_under_fat_lto() {
+    none(&rules::hook_switches_apart(&FAT));
+}
+
+#[test]
 fn what_switches_touches_no_thread_local() {
     none(&rules::switches_apart(&RELEASE));
 }

@@ -2,6 +2,7 @@
 //!
 //! Generic code of smarm is compiled where it is used, so its assembly is here and not in the library's.
 
+use smarm::runtime::{Config, init};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -77,7 +78,12 @@ fn waits_at_oneshot() -> Option<u64> {
 }
 
 fn main() {
-    let total = smarm::run(|| {
+    // Else link-time optimization finds out that nobody wants switches in allocations.
+    let wants_switches = black_box(false);
+    let config = Config::exact(1);
+    // SAFETY: not called.
+    let config = if wants_switches { unsafe { config.preempt_in_alloc() } } else { config };
+    let total = init(config).run(|| {
         let yields = names_and_yields(black_box(3)) + allocates_and_yields(black_box(3));
         let counts = yields as u64 + computes_and_checks(black_box(3));
         let answers = [waits_at_unbounded(), waits_at_bounded(), waits_at_oneshot()];

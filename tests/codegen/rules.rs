@@ -9,6 +9,9 @@ const ACCESSOR: &str = "5smarm4task7current4here";
 /// `smarm::task::alloc::count`, which is in each allocation.
 const HOOK: &str = "5smarm4task5alloc5count";
 
+/// `smarm::task::preempt::switch_in_allocation`, where the hook leads if its actor wants that.
+const SWITCHING_HOOK: &str = "5smarm4task7preempt20switch_in_allocation";
+
 /// The thread-local that both read.
 const THREAD_LOCAL: &str = "5smarm4task7current4HERE";
 
@@ -45,6 +48,17 @@ pub(crate) fn hook_is_apart(program: &[Function]) -> Vec<String> {
         );
     }
     violations
+}
+
+/// What the hook leads to if its actor wants a switch is a function of its own: it switches, and asks for its actor anew.
+pub(crate) fn hook_switches_apart(program: &[Function]) -> Vec<String> {
+    let ways: Vec<_> = program.iter().filter(|function| names(&function.symbol, SWITCHING_HOOK)).collect();
+    let [way] = ways[..] else {
+        return vec![format!("{} functions switch for the hook, and not one", ways.len())];
+    };
+    let wanted = [(SWITCH, "switch"), (ACCESSOR, "ask who runs")];
+    let missing = wanted.into_iter().filter(|(path, _)| !way.mentions(path));
+    missing.map(|(_, what)| format!("{} does not {what}", way.symbol)).collect()
 }
 
 /// A function, and all those that it leads to.
@@ -184,6 +198,15 @@ mod tests {
         let allocates =
             function("further", &["callq *_RNvCs1_7___rustc12___rust_alloc@GOTPCREL(%rip)", "retq"]);
         assert_eq!(hook_is_apart(&[hook, look, allocates]).len(), 1);
+    }
+
+    #[test]
+    fn a_switching_hook_that_is_inlined_or_remembers_its_actor_is_found() {
+        let symbol = "_ZN5smarm4task7preempt20switch_in_allocation17h00E";
+        assert!(hook_switches_apart(&[function(symbol, &[CALL_HERE, CALL_SWITCH, "retq"])]).is_empty());
+        assert_eq!(hook_switches_apart(&[function("main", &[CALL_HERE, CALL_SWITCH])]).len(), 1);
+        assert_eq!(hook_switches_apart(&[function(symbol, &[CALL_SWITCH, "retq"])]).len(), 1);
+        assert_eq!(hook_switches_apart(&[function(symbol, &["retq"])]).len(), 2);
     }
 
     #[test]

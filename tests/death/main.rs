@@ -1,5 +1,6 @@
 //! What ends a process, and what must not: each in a process of its own, looked at from outside.
 
+mod alloc_switch;
 #[cfg(smarm_chaos)]
 mod chaos;
 mod exit_codes;
@@ -9,3 +10,7 @@ mod overflow;
 mod panics;
 mod regressions;
 mod reports;
+
+/// As `#[smarm::main]` makes it.
+#[global_allocator]
+static ALLOC: smarm::Alloc = smarm::Alloc::system();

@@ -1,5 +1,6 @@
 //! How smarm behaves, seen from a program that uses it: a module per concept, a sentence per test.
 
+mod alloc_switch;
 mod channel_bounded;
 mod channel_errors;
 mod channel_unbounded;

@@ -161,6 +161,11 @@ impl Ended {
         self
     }
 
+    /// Whether it called `abort`.
+    pub fn aborted(&self) -> bool {
+        self.status.signal() == Some(SIGABRT)
+    }
+
     /// Checks its exit code.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 const DEPTH: u32 = 4;
 
 /// What an actor that is meant to panic panics with.
-struct Intended(#[expect(dead_code, reason = "carried to be dropped")] Token);
+pub(crate) struct Intended(#[expect(dead_code, reason = "carried to be dropped")] pub(crate) Token);
 
 pub(crate) fn is_intended(payload: &(dyn Any + Send)) -> bool {
     // The scope's own panic, about a child that nobody joined, is as much intended.

@@ -6,8 +6,8 @@ use std::io;
 use super::job::{Options, Prepared};
 use super::join::JoinHandle;
 use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
-use crate::task;
 use crate::task::slot::JobThread;
+use crate::task::{self, alloc};
 
 /// Starts an actor that runs `f` on a stack of its own.
 ///
@@ -57,6 +57,7 @@ pub struct Builder {
     stack_bytes: Option<usize>,
     spread: bool,
     own_thread: bool,
+    preempt_in_alloc: bool,
 }
 
 impl Builder {
@@ -111,6 +112,27 @@ impl Builder {
         self
     }
 
+    /// Lets the actor be switched out by its own allocations, where [`smarm::Alloc`](crate::Alloc) is the global allocator. Default: an
+    /// allocation only ends its slice, and its next safe point switches.
+    ///
+    /// For an actor that computes and allocates for long, without a safe point of its own. When its slice is over, the allocation is made first;
+    /// then the actor goes behind the others, and comes back in its turn. This happens on its own stack only, not inside
+    /// [`no_preempt`](crate::no_preempt) and [`forbid_yield`](crate::forbid_yield), not while it unwinds or a panic hook runs, and not inside
+    /// smarm itself. It never changes its thread, and no kill is delivered there: a killed actor without safe points runs on.
+    ///
+    /// An allocation that the compiler removes does not switch: a loop that must let others run needs [`check!`](crate::check) all the same.
+    /// Reports say of an actor that was switched out so, `switched out in an allocation`. In Erlang a process is switched out at any call; there
+    /// nothing is shared.
+    ///
+    /// [`Config::preempt_in_alloc`](crate::runtime::Config::preempt_in_alloc) does so for all actors of a runtime.
+    ///
+    #[doc = include_str!("../preempt_in_alloc.md")]
+    pub unsafe fn preempt_in_alloc(mut self) -> Self {
+        alloc::ask_for_switches();
+        self.preempt_in_alloc = true;
+        self
+    }
+
     /// Starts the actor; see [`spawn`].
     ///
     /// # Errors
@@ -140,7 +162,8 @@ impl Builder {
     pub(super) fn options(self) -> io::Result<Options> {
         let stack_class = self.stack_bytes.map(stack_class).transpose()?;
         let thread = if self.own_thread { JobThread::Own } else { JobThread::Any };
-        Ok(Options { name: self.name, stack_class, thread, spawned_at: Location::caller() })
+        let (name, preempt_in_alloc) = (self.name, self.preempt_in_alloc);
+        Ok(Options { name, stack_class, thread, spawned_at: Location::caller(), preempt_in_alloc })
     }
 }
 

@@ -10,6 +10,7 @@ use super::dead_letters;
 use super::job::{Options, Prepared};
 use super::server::System;
 use crate::sys::clock;
+use crate::task::section::Section;
 use crate::task::slot::{JobThread, SlotRef};
 use crate::task::{self, Armed, Fire, Runtime, current};
 
@@ -61,6 +62,7 @@ impl<M: 'static> Delivery<M> {
     /// On the worker of the actor that runs here.
     fn arm(due: Due<M>, slot: SlotRef, deadline_ns: u64) {
         let delivery = due.0.clone();
+        let _section = Section::begin(); // the timer is filed under the lock
         // Lock order: `armed`, then `message`; who cancels takes the message first, and holds no lock when it comes for `armed`.
         let mut armed = delivery.armed.lock().unwrap_or_else(PoisonError::into_inner);
         if delivery.is_pending() {
@@ -127,8 +129,13 @@ impl<M: 'static> Fire for Due<M> {
 /// Has an actor do what a firing may not: destructors are the user's code, which never runs on a worker's own stack.
 #[track_caller]
 pub(super) fn run_aside(runtime: Runtime, f: impl FnOnce() + 'static) {
-    let options =
-        Options { name: None, stack_class: None, thread: JobThread::Any, spawned_at: Location::caller() };
+    let options = Options {
+        name: None,
+        stack_class: None,
+        thread: JobThread::Any,
+        spawned_at: Location::caller(),
+        preempt_in_alloc: false,
+    };
     // SAFETY: the closure holds messages and handles, which may be sent to other threads, see above; it borrows nothing.
     let prepared = unsafe { Prepared::borrowing(f, options, None) };
     match task::spawn_in(runtime, prepared.job()) {

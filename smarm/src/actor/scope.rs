@@ -17,6 +17,7 @@ use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::task::current;
 use crate::task::park;
+use crate::task::section::Section;
 use crate::task::slot::{self, SlotRef};
 use crate::task::wait::{WaitKind, WaitObject};
 
@@ -54,6 +55,7 @@ impl ScopeData {
     }
 
     fn add(&self, pid: Pid) {
+        let _section = Section::begin(); // the list grows under the lock
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
         if children.pids.len() >= children.prune_at.max(PRUNE_FROM) {
             children.pids.retain(|pid| slot::is_alive(*pid));

@@ -140,6 +140,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
                 thread: if options.own_thread { JobThread::Own } else { JobThread::Any },
+                preempt_in_alloc: false,
             },
             references: AtomicU32::new(2), // the server's own, and that of its handles
             handles: AtomicU32::new(1),

@@ -1,6 +1,7 @@
 //! The bounded channel, and with room for nothing the rendezvous.
 //!
-//! A lock, a queue, and those who wait. The lock is held for a few instructions, never over user code or a switch.
+//! A lock, a queue, and those who wait. The lock is held for a few instructions, never over user code or a switch; what allocates under it is
+//! a section.
 //!
 //! # Invariants
 //!
@@ -22,7 +23,9 @@ use super::error::{
 use crate::pid::Pid;
 use crate::sys::atomic::{Mutex, MutexGuard};
 use crate::task::current;
+use crate::task::growth;
 use crate::task::park::{self, Wake};
+use crate::task::section::Section;
 use crate::task::slot::SlotRef;
 use crate::task::wait::{WaitKind, WaitObject};
 use crate::task::winner::{Leave, Source, WaitId};
@@ -96,7 +99,7 @@ impl<T> State<T> {
             return self.take_from_sender().map(|(message, sender)| (message, Some(sender)));
         };
         let sender = self.take_from_sender().map(|(next, sender)| {
-            self.queue.push_back(next);
+            growth::push_back(&mut self.queue, next);
             sender
         });
         Some((message, sender))
@@ -147,7 +150,7 @@ impl<T> Bounded<T> {
         if !room {
             return Offer::Full(message);
         }
-        state.queue.push_back(message);
+        growth::push_back(&mut state.queue, message);
         Offer::Accepted(state.wake_receiver())
     }
 
@@ -200,7 +203,7 @@ impl<T> Bounded<T> {
                 Offer::Full(message) => {
                     // SAFETY: as above.
                     unsafe { (*place.as_ptr()).message = Some(message) };
-                    state.waiting.push_back(place);
+                    growth::push_back(&mut state.waiting, place);
                 }
                 Offer::Accepted(receiver) => {
                     drop(state);
@@ -351,6 +354,7 @@ impl<T> Bounded<T> {
     /// The receiver leaves: senders fail from now on, and what is queued is dropped.
     pub(super) fn remove_receiver(&self) {
         let (queue, waiting) = {
+            let _section = Section::begin();
             let mut state = self.lock();
             state.receiver_gone = true;
             // SAFETY: invariant 2; the names are copied under the lock.

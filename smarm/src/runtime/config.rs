@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::sched::stall::{Stall, StallSettings};
+use crate::task::alloc;
 
 /// More workers than this is a mistake in the unit, not a machine.
 pub(crate) const MAX_WORKERS: usize = 1024;
@@ -60,6 +61,7 @@ const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 /// |---|---|---|
 /// | [`alloc_interval`](Config::alloc_interval) | allocations and safe points | 128 |
 /// | [`timeslice_cycles`](Config::timeslice_cycles) | cycles of the CPU's time-stamp counter | 300 000 |
+/// | [`preempt_in_alloc`](Config::preempt_in_alloc) | | no |
 /// | [`stack_size`](Config::stack_size) | bytes of address space | 256 KiB |
 /// | [`root_stack_size`](Config::root_stack_size) | bytes of address space | 8 MiB |
 /// | [`deadlock`](Config::deadlock) | | [`Deadlock::Warn`] |
@@ -90,6 +92,8 @@ pub struct Config {
     pub(crate) alloc_interval: u32,
     // Invariant: not zero; an actor runs before its slice is over.
     pub(crate) timeslice_cycles: u64,
+    /// Whether all actors may be switched out where they allocate.
+    pub(crate) preempt_in_alloc: bool,
     // Invariant: both sizes are what `stack_class_bytes` returns.
     pub(crate) stack_bytes: usize,
     pub(crate) root_stack_bytes: usize,
@@ -177,6 +181,7 @@ impl Config {
             workers,
             alloc_interval: DEFAULT_ALLOC_INTERVAL,
             timeslice_cycles: DEFAULT_TIMESLICE_CYCLES,
+            preempt_in_alloc: false,
             stack_bytes: DEFAULT_STACK_BYTES,
             root_stack_bytes: DEFAULT_ROOT_STACK_BYTES,
             deadlock: Deadlock::default(),
@@ -232,6 +237,20 @@ impl Config {
     pub fn timeslice_cycles(mut self, cycles: u64) -> Self {
         assert!(cycles != 0, "`timeslice_cycles(0)` has no meaning: write 1 to switch as often as possible");
         self.timeslice_cycles = cycles;
+        self
+    }
+
+    /// Lets all actors of the runtime, servers and the root too, be switched out by their own allocations, where [`smarm::Alloc`](crate::Alloc)
+    /// is the global allocator. By default an allocation only ends a slice, and the actor's next safe point switches.
+    ///
+    /// See [`Builder::preempt_in_alloc`](crate::Builder::preempt_in_alloc), which does so for one actor, for what that means. For `# Safety`, the
+    /// actors in question are all those of this runtime.
+    ///
+    #[doc = include_str!("../preempt_in_alloc.md")]
+    #[must_use]
+    pub unsafe fn preempt_in_alloc(mut self) -> Self {
+        alloc::ask_for_switches();
+        self.preempt_in_alloc = true;
         self
     }
 

@@ -112,6 +112,7 @@ pub(super) fn options(name: Option<&'static str>, stack_class: Option<StackClass
         stack_class,
         thread: JobThread::Any,
         spawned_at: Location::caller(),
+        preempt_in_alloc: false,
     }
 }
 

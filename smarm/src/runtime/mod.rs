@@ -98,6 +98,7 @@ fn settings(config: &Config) -> Settings {
         root_stack_class: class(config.root_stack_bytes),
         alloc_interval: config.alloc_interval,
         timeslice_cycles: config.timeslice_cycles,
+        preempt_in_alloc: config.preempt_in_alloc,
         deadlock_fails: config.deadlock == Deadlock::Fail,
         shutdown_timeout: config.shutdown_timeout,
         may_watch: cpus > 1 && config.workers <= cpus,

@@ -29,6 +29,7 @@ use core::cell::UnsafeCell;
 use core::ptr;
 
 use crate::sys::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::task::section::Section;
 
 /// What is queued: an actor's `Pid` as bits, and when it was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -196,6 +197,7 @@ impl Deque {
     /// Only the owner may call this.
     #[cold]
     unsafe fn grow(&self, top: i64, bottom: i64) -> *mut Buffer {
+        let _section = Section::begin();
         let old = self.buffer();
         let new = Buffer::new(old.cells.len() * 2);
         for position in top..bottom {

@@ -13,6 +13,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
+use crate::task::section::Section;
 use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
 use crate::task::{Firing, Runtime, Schedule};
 
@@ -182,6 +183,7 @@ fn own_worker(shared: &Shared, job: *mut Job) -> io::Result<Option<&'static Work
 
 #[cold]
 fn take_own_worker(shared: &Shared, job: *mut Job) -> io::Result<&'static Worker> {
+    let _section = Section::begin();
     let worker = shared.take_own_worker()?;
     let seat = u16::try_from(worker.position()).expect("there are not so many workers");
     // SAFETY: as in `spawn_inside`.
@@ -278,12 +280,18 @@ fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Share
     pid
 }
 
+/// The right to a stack; from its process-wide pool, which is locked meanwhile.
+fn reserve(class: stack::StackClass) -> Result<(), stack::StackError> {
+    let _section = Section::begin();
+    stack::reserve(class, 1)
+}
+
 /// Spawns from a plain thread, or from an actor of another runtime. A job without a class gets the runtime's own.
 pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
     let own = own_worker(shared, job)?;
-    stack::reserve(class, 1).inspect_err(|_| let_go(own))?;
+    reserve(class).inspect_err(|_| let_go(own))?;
     let slot = slot::take_one().inspect_err(|_| give_up(class, own))?;
     if !shared.count_outside_spawn() {
         slot::give_back(core::iter::once(slot));

@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 
 use super::deque::Entry;
 use crate::sys::atomic::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::task::growth;
+use crate::task::section::Section;
 
 #[derive(Debug, Default)]
 pub(crate) struct Injector {
@@ -23,7 +25,7 @@ impl Injector {
 
     pub(crate) fn push(&self, entry: Entry) {
         let mut entries = self.lock();
-        entries.push_back(entry);
+        growth::push_back(&mut entries, entry);
         // Ordering: Relaxed. A guess for `len`; who must not miss an entry takes the lock.
         self.length.store(entries.len(), Ordering::Relaxed);
     }
@@ -48,6 +50,8 @@ impl Injector {
 
     /// Takes a fair share of the entries: all of them divided by the workers, at least one.
     pub(crate) fn take_share(&self, workers: usize, mut each: impl FnMut(Entry)) {
+        // `each` files what it is given, under the lock.
+        let _section = Section::begin();
         let mut entries = self.lock();
         let share = entries.len().div_ceil(workers);
         entries.drain(..share).for_each(&mut each);

@@ -33,7 +33,8 @@ use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{clock, membarrier};
 use crate::task::park;
-use crate::task::slot::{self, SlotRef};
+use crate::task::section::Section;
+use crate::task::slot::{self, Slot, SlotRef};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 
@@ -185,6 +186,7 @@ static INSPECTING: AtomicBool = AtomicBool::new(false);
 static INSPECTION: Mutex<()> = Mutex::new(());
 
 fn inspect<T>(f: impl FnOnce() -> T) -> T {
+    let _section = Section::begin();
     let _inspection = INSPECTION.lock().unwrap_or_else(PoisonError::into_inner);
     // Ordering: Relaxed. Published by the modification of each state word that is inspected.
     INSPECTING.store(true, Ordering::Relaxed);
@@ -285,6 +287,12 @@ fn listed(lines: Vec<String>) -> String {
     text
 }
 
+/// What a report adds for an actor that was switched out in the middle of something, such as a lock of `std` that others now wait for.
+fn where_switched_out(slot: &Slot) -> &'static str {
+    // A guess: it may run on at any time.
+    if slot.wait_kind.get() == WaitKind::Allocation { " (switched out in an allocation)" } else { "" }
+}
+
 /// All actors of all runtimes, for a watchdog that is about to give up.
 pub(crate) fn dump() -> String {
     inspect(|| {
@@ -296,7 +304,7 @@ pub(crate) fn dump() -> String {
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued => Some(describe_active(slot, is_held, ", is queued")),
             Seen::Idle => Some(describe_active(slot, is_held, ", is idle")),
-            Seen::Running => Some(describe_active(slot, is_held, ", runs")),
+            Seen::Running => Some(describe_active(slot, is_held, ", runs") + where_switched_out(slot)),
         };
         listed(actors.filter_map(line).collect())
     })
@@ -316,12 +324,14 @@ pub(crate) fn survivors(shared: &Shared) -> String {
             }
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Running if !shared.workers().any(|worker| worker.runs(slot)) => {
-                Some(describe_active(slot, is_held, WAITS))
+                Some(describe_active(slot, is_held, WAITS) + where_switched_out(slot))
             }
             Seen::Running if slot.state.is_deaf() => {
                 Some(describe_active(slot, is_held, &format!(", runs{SWALLOWED}")))
             }
-            Seen::Running => Some(describe_active(slot, is_held, ", does not come to a safe point")),
+            Seen::Running => Some(
+                describe_active(slot, is_held, ", does not come to a safe point") + where_switched_out(slot),
+            ),
             Seen::Queued | Seen::Idle => Some(describe_active(slot, is_held, WAITS)),
         };
         listed(actors.filter_map(line).collect())

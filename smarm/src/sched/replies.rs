@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::pid::Pid;
+use crate::task::growth;
 use crate::task::slot::SlotRef;
 
 /// The queue is looked through when it has this many entries, and when it has twice as many as were left last time.
@@ -44,7 +45,7 @@ impl Replies {
         if self.queue.back().is_some_and(|latest| latest.deadline_ns > deadline_ns) {
             return false;
         }
-        self.queue.push_back(Entry { deadline_ns, caller, call });
+        growth::push_back(&mut self.queue, Entry { deadline_ns, caller, call });
         if self.queue.len() > self.sweep_at.max(FIRST_SWEEP) {
             self.sweep();
         }

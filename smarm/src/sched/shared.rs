@@ -19,9 +19,10 @@ use crate::sys::stack::StackClass;
 pub(crate) struct Settings {
     pub(crate) stack_class: StackClass,
     pub(crate) root_stack_class: StackClass,
-    /// Both as in `Config`.
+    /// As in `Config`.
     pub(crate) alloc_interval: u32,
     pub(crate) timeslice_cycles: u64,
+    pub(crate) preempt_in_alloc: bool,
     /// A certain deadlock ends the run instead of only being reported.
     pub(crate) deadlock_fails: bool,
     pub(crate) shutdown_timeout: Duration,

@@ -3,11 +3,16 @@
 //! Taking and returning them one by one would cost a process-wide lock for each actor. They are kept in small numbers, and in
 //! none where the class is so small that one worker could keep from another what it needs.
 //!
+//! All of it is called with the worker's own cell open, so what allocates does so in a section: growth, and each way to the process-wide
+//! pools.
+//!
 //! Invariant: after each call `stacks <= reservations`, so that what is cached never exceeds what was reserved: see `sys::stack`.
 
 use std::io;
 
 use crate::sys::stack::{self, Stack, StackClass, StackError};
+use crate::task::growth;
+use crate::task::section::Section;
 use crate::task::slot::{self, SlotRef};
 
 /// How many of each are fetched at a time, at most; twice as many are kept before some go back.
@@ -35,16 +40,16 @@ impl Supplies {
 
     /// A slot, and the right to a stack of `class`, for a new actor.
     pub(super) fn admit(&mut self, class: StackClass) -> io::Result<SlotRef> {
-        self.reserve(class)?;
+        self.reserve(class).map_err(refusal)?;
         self.slot().map_err(|error| {
             stack::unreserve(class, 1);
-            error.into()
+            refusal(error)
         })
     }
 
     /// A slot for a new server, which needs a stack only while it handles messages.
     pub(super) fn admit_server(&mut self) -> io::Result<SlotRef> {
-        Ok(self.slot()?)
+        self.slot().map_err(refusal)
     }
 
     /// A stack for an activation of a server, with the right to it.
@@ -64,7 +69,7 @@ impl Supplies {
     #[inline(always)]
     fn reserve(&mut self, class: StackClass) -> Result<(), StackError> {
         if class != self.class {
-            return stack::reserve(class, 1);
+            return reserve_one(class);
         }
         if self.reservations == 0 {
             self.reserve_some()?;
@@ -77,6 +82,7 @@ impl Supplies {
     /// Near the limit a batch may be refused where one is not.
     #[cold]
     fn reserve_some(&mut self) -> Result<(), StackError> {
+        let _section = Section::begin();
         let some = [self.batch, 1].into_iter().filter(|count| *count > 0);
         let mut refused = None;
         for count in some {
@@ -97,7 +103,7 @@ impl Supplies {
     fn keep_stacks_covered(&mut self) {
         let covered = self.reservations;
         if self.stacks.len() > covered {
-            stack::give_back(self.class, self.stacks.drain(..self.stacks.len() - covered / 2));
+            give_back(self.class, self.stacks.drain(..self.stacks.len() - covered / 2));
         }
     }
 
@@ -110,14 +116,14 @@ impl Supplies {
             // SAFETY: it was taken before, and has been in this cache since its last user ended.
             return Ok(unsafe { Stack::from_index(class, index) });
         }
-        stack::take(class)
+        take_one(class)
     }
 
     /// Takes back what an actor had. Its slot is free, and there are no live frames on its stack.
     pub(super) fn take_back(&mut self, slot: SlotRef, stack: &Stack) {
         // A slot whose generations are used up is retired.
         if slot.state.generation() < u32::MAX {
-            self.slots.push(slot);
+            growth::push(&mut self.slots, slot);
         }
         self.take_stack_back(stack);
         if self.slots.len() > 2 * BATCH {
@@ -131,10 +137,10 @@ impl Supplies {
         // SAFETY: there are no live frames on it.
         unsafe { stack.fill_with_rubbish() };
         if stack.class() != self.class {
-            stack::give_back(stack.class(), core::iter::once(stack.index()));
+            give_back(stack.class(), core::iter::once(stack.index()));
             return stack::unreserve(stack.class(), 1);
         }
-        self.stacks.push(stack.index());
+        growth::push(&mut self.stacks, stack.index());
         self.reservations += 1;
         if self.reservations > 2 * self.batch {
             self.keep(self.batch);
@@ -152,11 +158,33 @@ impl Supplies {
     fn keep(&mut self, count: usize) {
         // The oldest ones: the newest are the warmest.
         let surplus = self.stacks.len().saturating_sub(count);
-        stack::give_back(self.class, self.stacks.drain(..surplus));
+        give_back(self.class, self.stacks.drain(..surplus));
         let surplus = self.reservations.saturating_sub(count);
         if surplus > 0 {
             stack::unreserve(self.class, surplus as u32);
             self.reservations -= surplus;
         }
     }
+}
+
+/// Why there is no actor, as its spawner sees it.
+#[cold]
+fn refusal(why: impl Into<io::Error>) -> io::Error {
+    let _section = Section::begin();
+    why.into()
+}
+
+fn reserve_one(class: StackClass) -> Result<(), StackError> {
+    let _section = Section::begin();
+    stack::reserve(class, 1)
+}
+
+fn take_one(class: StackClass) -> Result<Stack, StackError> {
+    let _section = Section::begin();
+    stack::take(class)
+}
+
+fn give_back(class: StackClass, indexes: impl Iterator<Item = u32>) {
+    let _section = Section::begin();
+    stack::give_back(class, indexes);
 }

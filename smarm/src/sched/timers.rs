@@ -1,6 +1,9 @@
 //! The deadlines of a worker: actors to be unparked, and firings.
 //!
 //! Filed by the worker's actors, taken back by any thread, under a lock that is hardly ever contended; fired by the worker.
+//!
+//! Filing allocates with the lock held, so the worker does that in a section. Taking back does not allocate, and what else does is called by
+//! the worker itself.
 
 use std::sync::PoisonError;
 

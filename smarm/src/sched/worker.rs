@@ -56,6 +56,7 @@ use crate::sys::clock;
 use crate::sys::epoll::Epoll;
 use crate::sys::stack::{self, StackClass};
 use crate::task::current::{self, Here};
+use crate::task::section::Section;
 use crate::task::slot::SlotRef;
 
 /// How many actors run between two looks at inbox, timers and injector. Prime, as in Go and tokio, so that it does not beat with
@@ -232,9 +233,14 @@ impl Worker {
         self.set_role(Role::Absent);
         self.set_stalled(false);
         self.started.set(0);
-        drop(self.timers.clear()); // what was to be sent later than the end
+        let left = {
+            let _section = Section::begin();
+            self.timers.clear()
+        };
+        drop(left); // what was to be sent later than the end
         self.next_timer_ns.set(u64::MAX);
         self.counters.reset();
+        let _section = Section::begin();
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
     }
 
@@ -307,6 +313,7 @@ impl Worker {
         let shared = self.shared();
         if !self.deque.is_empty() || shared.injector.len() > 0 {
             if !shared.has_sleeping_taker() {
+                let _section = Section::begin(); // takes a lock
                 shared.balance(self.refresh_now());
             }
             shared.wake_one();
@@ -352,6 +359,7 @@ impl Worker {
         let shared = self.shared();
         self.here.runtime.set(shared.id);
         self.here.worker.set(ptr::from_ref(self).cast());
+        self.here.all_preempt_in_alloc.set(shared.settings.preempt_in_alloc);
         self.here.budget.set_up(shared.settings.alloc_interval, shared.settings.timeslice_cycles);
         let supplies = Supplies::new(shared.settings.stack_class, shared.most_takers());
         // SAFETY: the owner's thread.

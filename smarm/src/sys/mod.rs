@@ -13,6 +13,8 @@ pub(crate) mod clock;
 #[cfg(not(loom))]
 pub(crate) mod epoll;
 #[cfg(not(loom))]
+pub(crate) mod errno;
+#[cfg(not(loom))]
 pub(crate) mod fault;
 #[cfg(not(loom))]
 pub(crate) mod futex;

@@ -3,6 +3,12 @@
 //! All that an allocation may do is to ask for a switch (see [`budget`](super::budget)). It does not switch, park, allocate or lock: it
 //! may be made with a lock of `std` held, inside a thread-local's initialiser, in `unsafe` code, in a destructor, by a worker itself.
 //!
+//! # Who wants more
+//!
+//! An actor may want to be switched out right there. That is `unsafe` to ask for, for all that was just listed. Its allocation is made first,
+//! then the actor goes behind the others, as at a safe point; [`preempt`](super::preempt) says when. Programs in which nobody ever asked for
+//! it pay for one look at [`ASKED_FOR`], and that only between the end of a slice and the next safe point.
+//!
 //! # How it finds the budget
 //!
 //! By the same thread-local as [`current::here`], but without the detour: the hook needs no answer that outlives it. The thread-local is a
@@ -12,16 +18,18 @@
 //! link-time optimization: a test reads the generated code.
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::alloc::System;
 
-use super::current;
+use super::{current, preempt};
 
 /// A global allocator that counts allocations, so that an actor that allocates for long lets others run.
 ///
 /// It wraps another one, [`System`] if nothing else is said, and passes everything on to it. Every 10 to 20 µs it looks
 /// whether the actor's [slice](crate::runtime::Config::timeslice_cycles) is over; if so, the actor's next safe point lets the others run: a call
 /// that may park, [`yield_now`](crate::yield_now), [`check!`](crate::check). **The allocation itself never switches,** so it is no
-/// safe point, and what holds of a program without it holds with it. It costs a nanosecond or two; on plain threads less.
+/// safe point, and what holds of a program without it holds with it. (An actor may want it otherwise:
+/// [`Builder::preempt_in_alloc`](crate::Builder::preempt_in_alloc) is `unsafe`.) It costs a nanosecond or two; on plain threads less.
 ///
 /// [`#[smarm::main]`](crate::main) makes it the program's allocator. Without that attribute, or with `alloc = false`, it is one line:
 ///
@@ -78,11 +86,15 @@ impl<A> Alloc<A> {
     }
 }
 
-// SAFETY: everything is passed on unchanged to an allocator that keeps the contract; `count` does not unwind and does not allocate.
+// SAFETY: everything is passed on unchanged to an allocator that keeps the contract; counting and switching do not unwind, and a kill is
+// not delivered here.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        if count() {
+            // SAFETY: the caller's promise.
+            return allocate_and_switch(move || unsafe { self.inner.alloc(layout) });
+        }
         // SAFETY: the caller's promise.
         unsafe { self.inner.alloc(layout) }
     }
@@ -95,24 +107,48 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
+        if count() {
+            // SAFETY: the caller's promise.
+            return allocate_and_switch(move || unsafe { self.inner.alloc_zeroed(layout) });
+        }
         // SAFETY: the caller's promise.
         unsafe { self.inner.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
+        if count() {
+            // SAFETY: the caller's promise; the block came from the same allocator.
+            return allocate_and_switch(move || unsafe { self.inner.realloc(block, layout, new_size) });
+        }
         // SAFETY: the caller's promise; the block came from the same allocator.
         unsafe { self.inner.realloc(block, layout, new_size) }
     }
 }
 
-/// Counts an allocation of this thread's worker; nothing on a plain thread.
+/// Whether anybody in this process ever asked for switches inside the allocator. Never taken back.
+static ASKED_FOR: AtomicBool = AtomicBool::new(false);
+
+/// Somebody asks for switches inside the allocator.
+pub(crate) fn ask_for_switches() {
+    // Ordering: Relaxed. Whoever asks does so before its actors run, and hands these over by the state word.
+    ASKED_FOR.store(true, Ordering::Relaxed);
+}
+
+/// Counts an allocation of this thread's worker; nothing on a plain thread. True if the slice is over, and somebody wants switches here.
 // TLS: never inlined; see the module.
 #[inline(never)]
-fn count() {
-    if let Some(here) = current::here_in_leaf() {
-        here.budget.count_allocation();
-    }
+fn count() -> bool {
+    // Ordering: Relaxed. See `ask_for_switches`.
+    current::here_in_leaf()
+        .is_some_and(|here| here.budget.count_allocation() && ASKED_FOR.load(Ordering::Relaxed))
+}
+
+/// Allocates, and has others run before it gives the block away, if that may be.
+#[cold]
+#[inline(never)]
+fn allocate_and_switch(allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
+    let block = allocate();
+    preempt::switch_in_allocation();
+    block
 }

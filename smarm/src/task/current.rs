@@ -31,6 +31,10 @@ pub(crate) struct Here {
     pub(crate) runtime: Cell<u32>,
     /// The worker, as `sched` knows it.
     pub(crate) worker: Cell<*const ()>,
+    /// How many sections are underway in which no allocation switches; see `section`.
+    pub(super) sections: Cell<u32>,
+    /// Whether all actors of the runtime may be switched out where they allocate.
+    pub(crate) all_preempt_in_alloc: Cell<bool>,
 }
 
 impl Here {
@@ -40,6 +44,8 @@ impl Here {
             budget: Budget::new(),
             runtime: Cell::new(0),
             worker: Cell::new(ptr::null()),
+            sections: Cell::new(0),
+            all_preempt_in_alloc: Cell::new(false),
         }
     }
 
@@ -58,6 +64,12 @@ impl Here {
         let running = actor.map_or(ptr::null_mut(), |slot| ptr::from_ref(slot).cast_mut());
         // Ordering: Relaxed. As in `actor`.
         self.running.store(running, Ordering::Relaxed);
+    }
+
+    /// Whether no section is underway: an actor that leaves the processor has ended its own.
+    #[inline(always)]
+    pub(crate) fn is_outside_sections(&self) -> bool {
+        self.sections.get() == 0
     }
 }
 

@@ -7,7 +7,13 @@
 //!
 //! Who owns what in each state stands in [`state`].
 
+pub(crate) mod growth;
 pub(crate) mod reply;
+#[cfg(not(loom))]
+pub(crate) mod section;
+#[cfg(loom)]
+#[path = "section_loom.rs"]
+pub(crate) mod section;
 pub(crate) mod state;
 pub(crate) mod winner;
 

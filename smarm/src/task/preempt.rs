@@ -2,13 +2,30 @@
 //!
 //! There is one place for that: [`checkpoint`]. `check!()` calls it, and so does every call that may park, before it looks: an actor whose
 //! channel never runs empty does not starve the others. When a slice is over, the [`budget`](super::budget) knows.
+//!
+//! # Inside the allocator
+//!
+//! An actor that wants it is also switched out where it allocates, by [`switch_in_allocation`], under these conditions:
+//!
+//! | condition | or else |
+//! |---|---|
+//! | it runs on its own stack | the worker would suspend itself, or a stack that smarm does not know |
+//! | no [`section`](super::section) is underway | smarm would wait for itself |
+//! | its job is there | its exit steps tell others of its end, and are not to be held up |
+//! | no `no_preempt`, no `forbid_yield` | the actor has asked for that |
+//! | the thread does not unwind, and runs no panic hook | `std` counts panics per thread, and would take another actor's for this one's |
+//!
+//! Never is a kill delivered there: an allocation must not unwind. The block is allocated before, and the error number is the same after.
+
+use core::ptr;
 
 use super::Schedule;
 use super::current::{self, Here};
 use super::park;
-use super::slot::{Hold, SlotRef};
+use super::slot::{Hold, Job, SlotRef};
+use super::wait::WaitKind;
 use crate::Host;
-use crate::sys::chaos;
+use crate::sys::{chaos, errno, stack};
 
 /// A safe point: delivers a kill, and switches if this actor's slice is over and another one waits. Nothing on a plain thread,
 /// nothing while unwinding.
@@ -67,6 +84,39 @@ pub(crate) fn yield_now() {
     park::deliver_kill(slot);
     Host::yield_now(slot);
     park::deliver_kill(slot);
+}
+
+/// Puts the actor that runs here behind the others, if it wants that where it allocates, and if it may be; see the module. For the allocator
+/// hook, after a slice is over.
+// TLS: never inlined into the hook, which reads the thread-local. It asks for its actor anew.
+#[cold]
+#[inline(never)]
+pub(super) fn switch_in_allocation() {
+    let Some(slot) = current::here().and_then(switched_in_allocation) else { return };
+    let error = errno::get();
+    slot.wait_kind.set(WaitKind::Allocation);
+    Host::end_slice(slot);
+    slot.wait_kind.set(WaitKind::Elsewhere);
+    errno::set(error);
+}
+
+/// The actor that may be switched out by this allocation.
+#[inline(never)]
+fn switched_in_allocation(here: &'static Here) -> Option<SlotRef> {
+    let slot = here.actor().filter(|_| here.is_outside_sections())?;
+    // First of all: what is not the actor's own stack may be the worker's, and then the slot may be somebody else's already.
+    let on_own_stack = stack::current_owner().is_some_and(|owner| ptr::eq(owner.as_ptr().cast(), slot));
+    let may_switch = on_own_stack
+        && wants_switches(here, slot.job())
+        && slot.hold.get() == Hold::None
+        && !std::thread::panicking();
+    may_switch.then_some(slot)
+}
+
+/// Whether the actor on this thread, whose job this is, wants to be switched out where it allocates.
+fn wants_switches(here: &Here, job: *const Job) -> bool {
+    // SAFETY: null, or the job of the actor that runs here, which forgets it before it is freed.
+    !job.is_null() && (here.all_preempt_in_alloc.get() || unsafe { (*job).preempt_in_alloc })
 }
 
 /// Whether an actor that need not wait may be switched out by this call.

@@ -11,8 +11,9 @@ use core::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::reply::{CallId, ReplyWord, Silence};
+use super::section::Section;
 use super::state::StateWord;
-use super::wait::{WaitKind, WaitObject};
+use super::wait::{AtomicWaitKind, WaitKind, WaitObject};
 use super::winner::WinnerWord;
 use crate::fiber::Context;
 use crate::pid::Pid;
@@ -82,6 +83,8 @@ pub(crate) struct Job {
     /// Which stack; `None` for the runtime's own default.
     pub(crate) stack_class: Option<StackClass>,
     pub(crate) thread: JobThread,
+    /// Whether it wants to be switched out where it allocates; its runtime may want that of all.
+    pub(crate) preempt_in_alloc: bool,
 }
 
 /// On which thread a job runs.
@@ -140,8 +143,8 @@ pub(crate) struct Slot {
     /// The next slot in a worker's inbox; see `sched::inbox`.
     pub(crate) next: AtomicU32,
     // ---- second line
-    /// What kind of wait it is in; only meaningful while it is parked.
-    pub(crate) wait_kind: Cell<WaitKind>,
+    /// What kind of wait it is in; only meaningful while it is parked, or was switched out by an allocation.
+    pub(crate) wait_kind: AtomicWaitKind,
     is_server: Cell<bool>,
     stack_class: Cell<StackClass>,
     /// Whether a message is being dropped that nobody will handle.
@@ -170,7 +173,7 @@ pub(crate) struct Slot {
 const _: () = assert!(size_of::<Slot>() == 128, "a slot is two cache lines");
 
 // SAFETY: the `Cell`s are used only by the owner that the state word's table names, and handed over by its AcqRel transitions;
-// the exceptions, `waits_for` and `wait_kind`, are read by an inspector under the protocol of `inspect`, which keeps the owner from moving on.
+// the exception, `waits_for`, is read by an inspector under the protocol of `inspect`, which keeps the owner from moving on.
 unsafe impl Sync for Slot {}
 // SAFETY: as above; the raw pointers in it are only passed on.
 unsafe impl Send for Slot {}
@@ -195,7 +198,7 @@ impl Slot {
             reply: ReplyWord::new(),
             runtime: AtomicU32::new(0),
             next: AtomicU32::new(0),
-            wait_kind: Cell::new(WaitKind::Elsewhere),
+            wait_kind: AtomicWaitKind::new(WaitKind::Elsewhere),
             is_server: Cell::new(false),
             stack_class: Cell::new(StackClass::SMALLEST),
             burial: Cell::new(Burial::None),
@@ -478,6 +481,7 @@ impl From<NoSlot> for std::io::Error {
 
 /// Takes up to `count` free slots, at least one.
 pub(crate) fn take(count: usize, into: &mut Vec<SlotRef>) -> Result<(), NoSlot> {
+    let _section = Section::begin();
     let mut pool = pool();
     if pool.free.is_empty() {
         grow(&mut pool)?;
@@ -489,6 +493,7 @@ pub(crate) fn take(count: usize, into: &mut Vec<SlotRef>) -> Result<(), NoSlot> 
 
 /// Takes one free slot.
 pub(crate) fn take_one() -> Result<SlotRef, NoSlot> {
+    let _section = Section::begin();
     let mut pool = pool();
     if pool.free.is_empty() {
         grow(&mut pool)?;
@@ -499,6 +504,7 @@ pub(crate) fn take_one() -> Result<SlotRef, NoSlot> {
 /// Returns slots whose state is `Free`. One whose generations are used up is retired: a stale `Pid` must never name a new actor.
 pub(crate) fn give_back(slots: impl Iterator<Item = SlotRef>) {
     let usable = |slot: &SlotRef| slot.state.generation() < u32::MAX;
+    let _section = Section::begin();
     pool().free.extend(slots.filter(usable));
 }
 

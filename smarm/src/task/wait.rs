@@ -9,6 +9,7 @@
 //! while its reply word waits, a join's while the other actor lives, a wait for room until somebody tells of it. A cycle counts only if a second look finds the same calls.
 
 use core::fmt;
+use core::sync::atomic::AtomicU8;
 
 use super::slot::{self, SlotRef};
 use crate::pid::Pid;
@@ -29,6 +30,44 @@ pub(crate) enum WaitKind {
     Sleep,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
+    /// Nothing: it was switched out by an allocation, and is ready.
+    Allocation,
+}
+
+impl WaitKind {
+    const ALL: [Self; 10] = [
+        Self::Receive,
+        Self::Send,
+        Self::OneshotReceive,
+        Self::Join,
+        Self::Call,
+        Self::Room,
+        Self::Scope,
+        Self::Sleep,
+        Self::Elsewhere,
+        Self::Allocation,
+    ];
+}
+
+/// A kind that its owner changes, and that reports may read at any time.
+#[derive(Debug)]
+pub(crate) struct AtomicWaitKind(AtomicU8);
+
+impl AtomicWaitKind {
+    pub(crate) fn new(kind: WaitKind) -> Self {
+        Self(AtomicU8::new(kind as u8))
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, kind: WaitKind) {
+        // Ordering: Relaxed. Of a parked actor it is published by its state word; else it is a guess.
+        self.0.store(kind as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> WaitKind {
+        // Ordering: Relaxed. As above.
+        WaitKind::ALL[usize::from(self.0.load(Ordering::Relaxed))]
+    }
 }
 
 impl fmt::Display for WaitKind {
@@ -43,6 +82,7 @@ impl fmt::Display for WaitKind {
             Self::Scope => f.write_str("the actors of its scope"),
             Self::Sleep => f.write_str("sleep"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
+            Self::Allocation => f.write_str("an allocation"),
         }
     }
 }

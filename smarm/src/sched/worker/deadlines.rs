@@ -7,6 +7,7 @@ use crate::driver::timer::TimerKey;
 use crate::sched::timers::{Due, FiringKey};
 use crate::sys::clock;
 use crate::task::park;
+use crate::task::section::Section;
 use crate::task::slot::SlotRef;
 use crate::task::{Firing, Runtime};
 
@@ -68,6 +69,8 @@ impl Worker {
     }
 
     pub(in crate::sched) fn arm(&self, slot: SlotRef, deadline_ns: u64) -> TimerKey {
+        // Both or nothing: a worker that fires its timers between the two forgets the deadline.
+        let _section = Section::begin_on(&self.here);
         self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
         self.timers.insert(deadline_ns, slot.pid())
     }
@@ -82,6 +85,7 @@ impl Worker {
             // Ordering: Relaxed. Read when all workers sleep.
             self.shared().deliveries.fetch_add(1, Ordering::Relaxed);
         }
+        let _section = Section::begin_on(&self.here); // as in `arm`
         self.next_timer_ns.set(self.next_timer_ns.get().min(deadline_ns));
         self.timers.insert_firing(deadline_ns, firing)
     }

@@ -9,6 +9,7 @@ use crate::sched::crew::Role;
 use crate::sched::deque::Entry;
 use crate::sys::{arch, chaos, clock};
 use crate::task::current::Here;
+use crate::task::growth;
 use crate::task::park;
 use crate::task::slot::{self, SlotRef};
 use crate::task::state::Claim;
@@ -222,9 +223,13 @@ impl Worker {
     pub(super) fn push_woken(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
         unsafe {
-            self.woken
-                .with(|woken| if chaos::overtakes() { woken.push_front(slot) } else { woken.push_back(slot) })
-        };
+            self.woken.with(|woken| {
+                growth::push_back(woken, slot);
+                if chaos::overtakes() {
+                    woken.rotate_right(1);
+                }
+            });
+        }
     }
 
     /// Queues a new actor here. The caller is an actor of this worker.

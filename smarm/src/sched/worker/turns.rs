@@ -10,6 +10,8 @@ use crate::fiber::{self, Context};
 use crate::sched::crew::Role;
 use crate::sys::chaos;
 use crate::sys::stack::{self, Stack};
+use crate::task::growth;
+use crate::task::section::Section;
 use crate::task::slot::{Slot, SlotRef, Turn};
 use crate::task::state::{Park, Rest};
 
@@ -52,10 +54,7 @@ impl Worker {
                 // Invariant: after `Parked` the actor may run, end and be gone; nothing below touches it.
                 return slot.state.park();
             }
-            Action::Yield => {
-                // SAFETY: the owner's thread.
-                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
-            }
+            Action::Yield => self.requeue(slot),
             Action::Rest => self.end_activation(slot, false),
             Action::Again => self.end_activation(slot, true),
             Action::Finish => self.bury(slot),
@@ -98,6 +97,7 @@ impl Worker {
     /// come here when all stacks are in use. The actor waits and is tried again.
     #[cold]
     pub(super) fn put_back(&self, slot: SlotRef, error: &stack::StackError) {
+        let _section = Section::begin();
         eprintln!("smarm: actor {} must wait for a stack: {error}", slot.pid());
         let entry = self.entry_of(slot);
         slot.state.unclaim();
@@ -169,6 +169,7 @@ impl Worker {
     #[inline(always)]
     pub(super) fn suspend(&self, slot: SlotRef, action: Action) {
         debug_assert!(self.runs(slot), "an actor suspends on the worker that runs it");
+        debug_assert!(self.here.is_outside_sections(), "a section does not switch");
         debug_assert!(
             stack::current_owner().is_none_or(|owner| ptr::eq(owner.as_ptr().cast(), slot)),
             "an actor suspends on its own stack, or on one that it brought itself"
@@ -197,8 +198,7 @@ impl Worker {
     pub(in crate::sched) fn yield_now(&self, slot: SlotRef) {
         match self.take_yielded_heir() {
             Some(heir) => {
-                // SAFETY: the owner's thread.
-                unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+                self.requeue(slot);
                 self.hand_over(slot, heir);
             }
             None => self.suspend(slot, Action::Yield),
@@ -246,6 +246,7 @@ impl Worker {
     /// Switches from the running actor to a claimed one.
     #[inline(always)]
     pub(super) fn hand_over(&self, slot: SlotRef, heir: SlotRef) {
+        debug_assert!(self.here.is_outside_sections(), "a section does not switch");
         self.begin_slice(heir);
         // SAFETY: the heir is claimed and suspended, on this thread, which is its home. Our own context is continued by whoever claims
         // us later, on this thread.
@@ -278,7 +279,7 @@ impl Worker {
     #[inline(never)]
     pub(super) fn requeue(&self, slot: SlotRef) {
         // SAFETY: the owner's thread.
-        unsafe { self.yielded.with(|ring| ring.push_back(slot)) };
+        unsafe { self.yielded.with(|ring| growth::push_back(ring, slot)) };
     }
 
     /// Switches away from a stack for good. If somebody was just woken, that one runs at once, and clears up.
