@@ -21,8 +21,9 @@ const MANY: usize = 20_000;
 const LONG: Duration = Duration::from_millis(300);
 
 /// Slices that are over at the second allocation or soon after.
+/// Without spare workers, so that on one worker nobody else runs meanwhile.
 fn short_slices(workers: usize) -> Config {
-    Config::exact(workers).deadlock(Deadlock::Fail).alloc_interval(1).timeslice_cycles(1)
+    Config::exact(workers).spares(0).deadlock(Deadlock::Fail).alloc_interval(1).timeslice_cycles(1)
 }
 
 fn switching(config: Config) -> Config {
@@ -91,7 +92,7 @@ fn sleeper() -> Arc<AtomicBool> {
 #[test]
 fn an_actor_that_only_allocates_lets_a_sleeper_wake() {
     plain(|| {
-        init(Config::exact(1)).run(|| {
+        init(Config::exact(1).spares(0)).run(|| {
             let woke = sleeper();
             let allocates = switching_actor().spawn(move || allocate_until(&woke)).expect("a stack");
             allocates.join().expect("no panic");
@@ -102,7 +103,7 @@ fn an_actor_that_only_allocates_lets_a_sleeper_wake() {
 #[test]
 fn an_actor_of_the_default_kind_that_only_allocates_does_not() {
     plain(|| {
-        init(Config::exact(1)).run(|| {
+        init(Config::exact(1).spares(0)).run(|| {
             let woke = sleeper();
             let allocates = Builder::new().spawn(move || allocate_a_while_for(&woke)).expect("a stack");
             assert!(!allocates.join().expect("no panic"), "the allocations switched");
@@ -113,7 +114,7 @@ fn an_actor_of_the_default_kind_that_only_allocates_does_not() {
 #[test]
 fn all_actors_of_a_runtime_can_be_of_the_kind() {
     plain(|| {
-        init(switching(Config::exact(1))).run(|| {
+        init(switching(Config::exact(1).spares(0))).run(|| {
             let woke = sleeper();
             spawn(move || allocate_until(&woke)).join().expect("no panic");
             allocate_until(&sleeper()); // the root too
