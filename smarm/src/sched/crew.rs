@@ -175,12 +175,12 @@ impl Shared {
 
     // ---- spares -------------------------------------------------------------------------------------------------------
 
-    /// Calls a spare worker if one is missing and something waits for it; lets one rest if there is one too many.
+    /// Calls spare workers if some are missing and something waits for them; lets one rest if there is one too many.
     pub(super) fn balance(&self, now_ns: u64) {
         let mut roster = self.crew.roster();
         let fit = self.workers().filter(|worker| worker.takes_work() && !worker.is_out()).count();
         if fit < self.crew.regular && self.has_movable(now_ns) {
-            self.call_spare(&mut roster);
+            (fit..self.crew.regular).for_each(|_| self.call_spare(&mut roster));
         } else if fit > self.crew.regular {
             self.rest_spare();
         }

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::stall::Teller;
 use super::worker::Worker;
 use crate::pid::Pid;
-use crate::sys::{clock, futex};
+use crate::sys::{clock, futex, thread};
 
 /// How often it looks, while somebody works.
 const TICK_NS: u64 = 1_000_000;
@@ -26,7 +26,7 @@ const TICK_NS: u64 = 1_000_000;
 const IDLE_TICKS: u32 = 20;
 
 /// A spare worker is out after so small a part of the limit.
-const SPARE_SHARE: u64 = 5;
+const SPARE_SHARE: u64 = 10;
 
 const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
@@ -40,6 +40,8 @@ pub(crate) struct Monitor {
 impl Monitor {
     /// The body of the monitor's thread.
     pub(crate) fn run(&self, shared: &Shared) {
+        thread::sleep_precisely();
+        thread::ask_for_short_slices();
         let mut rounds = Rounds::default();
         let mut idle_ticks = 0;
         // Ordering: Acquire; pairs with the Release in `stop`.

@@ -12,6 +12,8 @@ use super::shared::Shared;
 use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::clock;
+#[cfg(test)]
+use crate::sys::thread;
 
 /// Lines on standard error are at least so far apart.
 const TOLD_EVERY_NS: u64 = 1_000_000_000;
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_asks_of_itself_runs_or_reads() {
-        let activity = activity_of(clock::thread_id());
+        let activity = activity_of(thread::id());
         assert!(
             [ThreadActivity::Running, ThreadActivity::Unknown, blocked("read")].contains(&activity),
             "{activity:?}"

@@ -55,6 +55,7 @@ use crate::pid::Pid;
 use crate::sys::clock;
 use crate::sys::epoll::Epoll;
 use crate::sys::stack::{self, StackClass};
+use crate::sys::thread;
 use crate::task::current::{self, Here};
 use crate::task::section::Section;
 use crate::task::slot::SlotRef;
@@ -365,9 +366,12 @@ impl Worker {
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|old| *old = supplies) };
         // Ordering: Relaxed. It stands for itself.
-        self.thread_id.store(clock::thread_id(), Ordering::Relaxed);
+        self.thread_id.store(thread::id(), Ordering::Relaxed);
         current::enter_worker(&self.here);
-        precise_sleep();
+        thread::sleep_precisely();
+        if !self.has_role(Role::Regular) {
+            thread::ask_for_short_slices();
+        }
         self.refresh_now();
         while !self.may_leave() {
             match self.find() {
@@ -526,10 +530,4 @@ pub(super) fn home_of(slot: SlotRef) -> &'static Worker {
 /// The runtime of a started actor.
 pub(crate) fn shared_of(slot: SlotRef) -> &'static Shared {
     home_of(slot).shared()
-}
-
-/// Has the kernel wake this thread at its deadlines, not up to 50 µs later, which is the default slack.
-fn precise_sleep() {
-    // SAFETY: changes one number of this thread; if it fails, wakes are later.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
 }

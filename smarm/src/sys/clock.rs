@@ -33,12 +33,6 @@ pub(crate) fn now_ns() -> u64 {
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// The thread that runs here, as the system knows it.
-pub(crate) fn thread_id() -> i32 {
-    // SAFETY: cannot fail.
-    unsafe { libc::gettid() }
-}
-
 /// The moment `timeout` from now; `u64::MAX`, five centuries away, if that is out of range.
 pub(crate) fn deadline_after(timeout: Duration) -> u64 {
     let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);

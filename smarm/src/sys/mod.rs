@@ -25,6 +25,8 @@ pub(crate) mod stack;
 #[cfg(not(loom))]
 pub(crate) mod stderr;
 #[cfg(not(loom))]
+pub(crate) mod thread;
+#[cfg(not(loom))]
 mod valgrind;
 
 #[cfg(not(target_os = "linux"))]
