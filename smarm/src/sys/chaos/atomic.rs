@@ -90,6 +90,11 @@ macro_rules! integers {
                 self.0.fetch_or(value, order)
             }
 
+            pub(crate) fn fetch_xor(&self, value: $value, order: Ordering) -> $value {
+                pause();
+                self.0.fetch_xor(value, order)
+            }
+
             pub(crate) fn fetch_and(&self, value: $value, order: Ordering) -> $value {
                 pause();
                 self.0.fetch_and(value, order)
