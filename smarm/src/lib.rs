@@ -77,6 +77,10 @@ mod exit;
 #[cfg(not(loom))]
 mod fiber;
 #[cfg(not(loom))]
+pub mod io;
+#[cfg(not(loom))]
+pub mod net;
+#[cfg(not(loom))]
 mod pid;
 #[cfg(not(loom))]
 pub mod runtime;

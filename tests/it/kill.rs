@@ -751,7 +751,9 @@ fn a_swallowed_kill_cuts_short_each_kind_of_wait() {
         });
         swallowing.kill();
         let (cut, of) = swallowing.join().expect("it was left to finish");
-        assert_eq!(cut, of - 1, "all but the one that is put off");
+        // In the chaos build the actor that is joined may have ended, so that there is nothing to wait for.
+        let satisfied = usize::from(cfg!(smarm_chaos) && cut == of - 2);
+        assert_eq!(cut + satisfied, of - 1, "all but the one that is put off");
         drop(open);
     });
 }

@@ -15,6 +15,7 @@ use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
 use crate::task::section::Section;
 use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
+use crate::task::source::{Interest, SourceRef};
 use crate::task::{Firing, Runtime, Schedule};
 
 /// A pending firing, and whose it is.
@@ -144,6 +145,19 @@ impl Schedule for Host {
     #[inline]
     fn await_inspection() {
         quiet::await_inspection();
+    }
+
+    fn watch(slot: SlotRef, source: SourceRef, interest: Interest) -> io::Result<bool> {
+        worker::home_of(slot).watch(source, interest)
+    }
+
+    fn unwatch(source: SourceRef) {
+        worker::unwatch(source);
+    }
+
+    fn count_io_wait(slot: SlotRef, begins: bool) {
+        let waits = &worker::home_of(slot).io_waits;
+        waits.set(if begins { waits.get() + 1 } else { waits.get() - 1 });
     }
 
     fn begin_blocking(slot: SlotRef) -> u64 {

@@ -114,6 +114,7 @@ impl Rounds {
             self.look_at(shared, worker, now_ns);
             if worker.is_out() {
                 worker.fire_due(now_ns);
+                worker.take_events();
             }
             if !worker.sleep.is_asleep() {
                 worker.share_old(now_ns);

@@ -344,6 +344,7 @@ impl Shared {
             run_queue_len: queued.min(live) as usize,
             scheduler_count: self.regular_count(),
             sleeping_count: sum(|worker| worker.timer_count() as u64) as usize,
+            io_parked_count: sum(|worker| worker.io_waits.get()) as usize,
             spawned,
             exited,
             live,

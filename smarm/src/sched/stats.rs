@@ -149,6 +149,7 @@ pub struct RuntimeStats {
     pub(crate) run_queue_len: usize,
     pub(crate) scheduler_count: usize,
     pub(crate) sleeping_count: usize,
+    pub(crate) io_parked_count: usize,
     pub(crate) spawned: u64,
     pub(crate) exited: ExitCounts,
     pub(crate) live: u64,
@@ -170,10 +171,10 @@ impl RuntimeStats {
         self.scheduler_count
     }
 
-    /// Actors that wait for a file descriptor. Always 0 so far: smarm has no sockets yet.
+    /// Actors that wait for a file descriptor.
     #[must_use]
     pub fn io_parked_count(&self) -> usize {
-        0
+        self.io_parked_count
     }
 
     /// Actors that wait with a deadline: in `sleep`, or in a wait with a timeout.

@@ -21,6 +21,7 @@
 //! | `turns` | how an actor gets the processor, and leaves it |
 //! | `sharing` | what other workers may have |
 //! | `deadlines` | what it does at some time |
+//! | `events` | what it hears of descriptors |
 //!
 //! # Who may touch what
 //!
@@ -29,13 +30,15 @@
 //! reached by [`OwnerCell::with`], never borrowed across a switch.
 
 mod deadlines;
+mod events;
 mod queues;
 mod sharing;
 mod turns;
 
+pub(in crate::sched) use self::events::unwatch;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -132,6 +135,12 @@ pub(crate) struct Worker {
     started: super::stats::Gauge,
     /// The thread, as the system knows it.
     thread_id: AtomicI32,
+    /// How many descriptors its epoll instance has.
+    watched: AtomicU32,
+    /// When events were last looked for.
+    events_looked_ns: Cell<u64>,
+    /// Actors that wait for a descriptor.
+    pub(super) io_waits: super::stats::Gauge,
     here: Here,
     context: Cell<Context>,
     action: Cell<Action>,
@@ -204,6 +213,9 @@ impl Worker {
             blocking_run: AtomicU64::new(0),
             started: super::stats::Gauge::default(),
             thread_id: AtomicI32::new(0),
+            watched: AtomicU32::new(0),
+            events_looked_ns: Cell::new(0),
+            io_waits: super::stats::Gauge::default(),
             here: Here::new(),
             context: Cell::new(Context::running()),
             action: Cell::new(Action::Park),
@@ -408,6 +420,7 @@ impl Worker {
             self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
         }
         self.fire_replies(now_ns);
+        self.look_for_events(now_ns);
         if self.takes_work() {
             self.take_what_may_move(now_ns);
         } else {
@@ -443,7 +456,7 @@ impl Worker {
     fn sleep_until_work(&'static self) {
         let idle_since_ns = clock::now_ns();
         let found = self.last_sleep_ns.get() < SHORT_SLEEP_NS
-            && self.watch((idle_since_ns + SHORT_SLEEP_NS / 2).min(self.next_timer_ns.get()));
+            && self.look_out((idle_since_ns + SHORT_SLEEP_NS / 2).min(self.next_timer_ns.get()));
         if !found {
             self.sleep_until_notified();
         }
@@ -451,10 +464,16 @@ impl Worker {
     }
 
     /// Looks out for work, awake. False if there was none in time. Not where workers take each other's processors.
-    fn watch(&self, until_ns: u64) -> bool {
+    fn look_out(&self, until_ns: u64) -> bool {
         let shared = self.shared();
         // Who waits for the end has waited for this worker's sleep.
-        let may_watch = shared.settings.may_watch && self.has_role(Role::Regular) && !shared.is_end_wanted();
+        // Of descriptors it hears in its sleep.
+        // Ordering: Relaxed. A guess.
+        let hears_of_descriptors = self.watched.load(Ordering::Relaxed) > 0;
+        let may_watch = shared.settings.may_watch
+            && self.has_role(Role::Regular)
+            && !shared.is_end_wanted()
+            && !hears_of_descriptors;
         while may_watch && clock::now_ns() < until_ns {
             for _ in 0..LOOKS {
                 if !self.inbox.is_empty() || self.spread.len() > 0 || shared.injector.len() > 0 {
@@ -485,7 +504,7 @@ impl Worker {
         let deadline_ns = self.next_timer_ns.get().min(reply_ns).min(nap.check_at_ns());
         // Falling idle may have queued a server that is to end.
         if self.deque.is_empty() && self.sleep.fall_asleep() {
-            self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns));
+            self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns), events::tell);
         }
         quiet::wake_up(self.shared(), nap);
         self.sleep.awake();

@@ -21,6 +21,8 @@ pub(crate) mod futex;
 #[cfg(not(loom))]
 pub(crate) mod membarrier;
 #[cfg(not(loom))]
+pub(crate) mod poll;
+#[cfg(not(loom))]
 pub(crate) mod stack;
 #[cfg(not(loom))]
 pub(crate) mod stderr;

@@ -8,6 +8,7 @@
 //! Who owns what in each state stands in [`state`].
 
 pub(crate) mod growth;
+pub(crate) mod readiness;
 pub(crate) mod reply;
 #[cfg(not(loom))]
 pub(crate) mod section;
@@ -26,18 +27,22 @@ pub(crate) mod budget;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]
+pub(crate) mod evented;
+#[cfg(not(loom))]
 pub(crate) mod park;
 #[cfg(not(loom))]
 pub(crate) mod preempt;
 #[cfg(not(loom))]
 pub(crate) mod slot;
 #[cfg(not(loom))]
+pub(crate) mod source;
+#[cfg(not(loom))]
 pub(crate) mod wait;
 
 #[cfg(not(loom))]
 pub(crate) use host::{
-    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, disarm_firing, forget_job, run_next,
-    spawn, spawn_in, start_server, turn_is_over,
+    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, count_io_wait, disarm_firing, forget_job,
+    run_next, spawn, spawn_in, start_server, turn_is_over, unwatch, watch,
 };
 
 #[cfg(not(loom))]
@@ -47,6 +52,7 @@ mod host {
 
     use super::current::{self, Here};
     use super::slot::{Job, Outcome, SlotRef};
+    use super::source::{Interest, SourceRef};
     use crate::Host;
     use crate::pid::Pid;
 
@@ -111,6 +117,16 @@ mod host {
 
         /// Suspends the current actor, whose slice is over, behind the others that wait.
         fn end_slice(slot: SlotRef);
+
+        /// Has the worker of the current actor tell of events of a descriptor for which the actor waits, unless another one does already, for
+        /// somebody who waits for the other direction. False if it is of a kind that is always ready.
+        fn watch(slot: SlotRef, source: SourceRef, interest: Interest) -> io::Result<bool>;
+
+        /// Nobody is to be told of this descriptor any more.
+        fn unwatch(source: SourceRef);
+
+        /// The current actor begins to wait for a descriptor, or ends that.
+        fn count_io_wait(slot: SlotRef, begins: bool);
 
         /// The current actor is about to keep its worker: what may move is to go elsewhere. What `end_blocking` is to be given.
         fn begin_blocking(slot: SlotRef) -> u64;
@@ -189,6 +205,21 @@ mod host {
         // Ordering: SeqCst, for the compiler; the barrier of the inspector makes it one for the processor.
         compiler_fence(Ordering::SeqCst);
         Host::await_inspection();
+    }
+
+    /// Has the worker of the actor that runs here tell of a descriptor's events; see [`Schedule::watch`].
+    pub(crate) fn watch(slot: SlotRef, source: SourceRef, interest: Interest) -> io::Result<bool> {
+        Host::watch(slot, source, interest)
+    }
+
+    /// Nobody is to be told of this descriptor any more.
+    pub(crate) fn unwatch(source: SourceRef) {
+        Host::unwatch(source);
+    }
+
+    /// The actor that runs here begins to wait for a descriptor, or ends that.
+    pub(crate) fn count_io_wait(slot: SlotRef, begins: bool) {
+        Host::count_io_wait(slot, begins);
     }
 
     /// Has that actor run next, if it has not started and `slot`, who runs here, is an actor too.

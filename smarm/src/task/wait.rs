@@ -28,6 +28,8 @@ pub(crate) enum WaitKind {
     Room,
     Scope,
     Sleep,
+    /// A descriptor.
+    Io,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -35,7 +37,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -44,6 +46,7 @@ impl WaitKind {
         Self::Room,
         Self::Scope,
         Self::Sleep,
+        Self::Io,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -81,6 +84,7 @@ impl fmt::Display for WaitKind {
             Self::Room => f.write_str("a send to a full mailbox"),
             Self::Scope => f.write_str("the actors of its scope"),
             Self::Sleep => f.write_str("sleep"),
+            Self::Io => f.write_str("I/O"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }
