@@ -10,11 +10,14 @@
 //	peers                                     prints a table
 //	peers sample go WORKLOAD PROCS SIZE       prints one line for `compare --go`
 //	peers parked N                            prints the bytes a parked goroutine occupies
+//	peers echo                                serves the bench `echo`, and prints its address first
 //	peers lateness PROCS SECONDS              prints how late goroutines run beside hogs
 package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"runtime"
 	"sort"
@@ -346,6 +349,33 @@ func memory() (resident, tables int64) {
 	return resident, tables
 }
 
+// Sends back what it gets, 64 bytes at a time, on one thread.
+func echo() {
+	runtime.GOMAXPROCS(1)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fail(err.Error())
+	}
+	fmt.Println(listener.Addr())
+	for {
+		stream, err := listener.Accept()
+		if err != nil {
+			fail(err.Error())
+		}
+		go func() {
+			var buffer [64]byte
+			for {
+				if _, err := io.ReadFull(stream, buffer[:]); err != nil {
+					return
+				}
+				if _, err := stream.Write(buffer[:]); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
 const (
 	hogs  = 4
 	nap   = time.Millisecond
@@ -433,9 +463,11 @@ func main() {
 		sample(words[1:])
 	case words[0] == "parked" && len(words) == 2:
 		parked(parse(words[1]))
+	case words[0] == "echo" && len(words) == 1:
+		echo()
 	case words[0] == "lateness" && len(words) == 3:
 		lateness(int(parse(words[1])), time.Duration(parse(words[2]))*time.Second)
 	default:
-		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N | peers lateness PROCS SECONDS")
+		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N | peers lateness PROCS SECONDS | peers echo")
 	}
 }

@@ -91,7 +91,7 @@ fn a_panic_hook_that_allocates_and_asks_for_a_switch_is_not_switched_out() {
             IN_HOOK.store(false, SeqCst);
         }));
         // Each slice is over at once.
-        init(Config::exact(1).alloc_interval(1).timeslice_cycles(1)).run(|| {
+        init(Config::exact(1).spares(0).alloc_interval(1).timeslice_cycles(1)).run(|| {
             let panicking: Vec<_> = (0..10).map(|n| spawn(move || fall(n))).collect();
             let bystander = spawn(|| {
                 for _ in 0..100 {

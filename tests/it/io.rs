@@ -4,11 +4,12 @@ use smarm::io::{
     close, read, read_raw, wait_readable, wait_readable_raw, wait_readable_timeout, wait_writable,
     wait_writable_timeout, write, write_raw,
 };
-use smarm::{ExitReason, channel, spawn, yield_now};
-use smarm_tests::{actors, on, plain};
+use smarm::runtime::Runtime;
+use smarm::{ExitReason, JoinHandle, channel, spawn, yield_now};
+use smarm_tests::{actors, plain, runtime};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write, pipe};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,21 +85,28 @@ fn a_wait_with_a_timeout_ends_by_it() {
     });
 }
 
+/// An actor of the runtime that waits to read by number; it waits when this returns.
+fn waiting(runtime: &Runtime, number: RawFd) -> JoinHandle<std::io::Result<()>> {
+    let waits = runtime.handle().spawn(move || wait_readable_raw(number));
+    while runtime.stats().io_parked_count() == 0 {
+        std::thread::sleep(MILLISECOND);
+    }
+    waits
+}
+
 #[test]
 fn the_second_one_who_waits_gets_an_error() {
-    on(1, || {
+    plain(|| {
+        let runtime = runtime(1);
         let (reader, mut writer) = pipe().expect("descriptors");
-        let reader = Arc::new(reader);
-        let first = {
-            let reader = Arc::clone(&reader);
-            spawn(move || wait_readable(&*reader))
-        };
-        yield_now();
-        yield_now();
-        assert_eq!(wait_readable(&*reader).expect_err("taken").kind(), ErrorKind::ResourceBusy);
+        let number = reader.as_raw_fd();
+        let first = waiting(&runtime, number);
+        let second = runtime.handle().spawn(move || wait_readable_raw(number));
+        let refused = second.join().expect("no panic").expect_err("taken");
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
         writer.write_all(b"x").expect("a reader");
         first.join().expect("no panic").expect("readable");
-        wait_readable(&*reader).expect("still readable");
+        wait_readable(&reader).expect("still readable");
     });
 }
 
@@ -125,12 +133,10 @@ fn a_killed_waiter_leaves_no_registration() {
 
 #[test]
 fn a_close_ends_the_wait_with_an_error() {
-    on(1, || {
+    plain(|| {
+        let runtime = runtime(1);
         let (reader, _writer) = pipe().expect("descriptors");
-        let number = reader.as_raw_fd();
-        let waits = spawn(move || wait_readable_raw(number));
-        yield_now();
-        yield_now();
+        let waits = waiting(&runtime, reader.as_raw_fd());
         close(OwnedFd::from(reader));
         assert_eq!(waits.join().expect("no panic").expect_err("closed").kind(), ErrorKind::NotConnected);
     });

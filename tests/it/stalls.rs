@@ -9,7 +9,7 @@ use smarm_tests::{in_child, plain};
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Told of by nobody but the test.
 fn quietly(config: Config) -> Runtime {
@@ -232,7 +232,7 @@ fn spare_workers_come_and_go_with_stalls() {
 
 // ---- what is told -----------------------------------------------------------------------------------------------------
 
-/// Runs `stall` as an actor called "culprit" beside another one until the hook has been told, and then ends it by the flag; what was told.
+/// Runs `stall` as an actor called "culprit" beside another one, which waits, until the hook has been told, and then ends it by the flag; what was told.
 fn told_of(stall: impl FnOnce(&Flag) + Send + 'static) -> Stall {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
@@ -245,9 +245,7 @@ fn told_of(stall: impl FnOnce(&Flag) + Send + 'static) -> Stall {
     let flag = end.clone();
     let culprit = handle.enter(|| {
         Builder::new().name("culprit").spawn(move || {
-            let other = spawn(|| sleep(Duration::from_millis(1)));
-            stall(&flag);
-            other.join().expect("it returns");
+            beside_another(|| stall(&flag));
         })
     });
     let first = told.recv().expect("the hook tells");
@@ -293,16 +291,30 @@ fn a_thread_that_is_blocked_is_told_of_with_its_system_call() {
     });
 }
 
+/// Many times the limit, also where a processor is shared with others.
+const LONG: Duration = Duration::from_millis(500);
+
+fn spin_for(time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        spin_loop();
+    }
+}
+
+/// Runs `f` while another actor waits: who is alone keeps nobody waiting.
+fn beside_another(f: impl FnOnce()) {
+    let (open, gate) = channel::<()>();
+    let other = spawn(move || gate.recv());
+    f();
+    drop(open);
+    other.join().expect("it returns").expect_err("nothing was sent");
+}
+
 #[test]
 fn without_a_hook_a_line_names_the_actor() {
     let ended = in_child(|| {
         init(Config::exact(1)).run(|| {
-            let culprit = Builder::new().name("culprit").spawn(|| {
-                let flag = Flag::default();
-                let raiser = flag.clone();
-                spawn(move || raiser.raise());
-                flag.spin();
-            });
+            let culprit = Builder::new().name("culprit").spawn(|| beside_another(|| spin_for(LONG)));
             culprit.expect("a stack").join().expect("it returns");
         });
     });
@@ -313,14 +325,13 @@ fn without_a_hook_a_line_names_the_actor() {
 #[test]
 fn lines_are_not_written_for_each_stall() {
     let ended = in_child(|| {
-        let flags: Vec<_> = (0..10).map(|_| Flag::default()).collect();
-        init(Config::exact(1).stall_after(Duration::from_millis(1))).run(move || {
-            for flag in flags {
-                let raiser = flag.clone();
-                spawn(move || raiser.raise());
-                flag.spin();
-                smarm::yield_now();
-            }
+        init(Config::exact(1).stall_after(Duration::from_millis(1))).run(|| {
+            beside_another(|| {
+                for _ in 0..10 {
+                    spin_for(LONG / 10);
+                    smarm::yield_now();
+                }
+            });
         });
     });
     ended.is_success();

@@ -385,6 +385,8 @@ impl Config {
     /// What to call when an actor has kept its worker for longer than [`stall_after`](Config::stall_after), and again each time that this
     /// has become ten times as long. By default a line on standard error says it, at most once a second.
     ///
+    /// An actor that computes is told of when its thread has *run* for so long, also where it has to share a processor with others.
+    ///
     /// `hook` runs on a thread of the runtime's that looks after all workers: it should be short, must not wait for an actor, and a
     /// panic in it is reported and changes nothing. It is not called while the actor is the only one alive: nobody waits then.
     ///

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::crew::Role;
 use super::shared::Shared;
-use super::stall::Teller;
+use super::stall::{self, Teller};
 use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::{clock, futex, thread};
@@ -101,6 +101,8 @@ struct Watch {
     pid: Option<Pid>,
     /// Since when that run goes on, at least.
     since_ns: u64,
+    /// What processor time the worker's thread had used by then.
+    cpu_ns: u64,
     /// How long it must have gone on to be told of (again).
     tell_after_ns: u64,
 }
@@ -134,7 +136,8 @@ impl Rounds {
         let watch = &mut self.watches[worker.position()];
         let (runs, pid) = (worker.runs.get(), worker.running().map(|slot| slot.pid()));
         let Some(pid) = pid.filter(|pid| runs == watch.runs && Some(*pid) == watch.pid) else {
-            *watch = Watch { runs, pid, since_ns: now_ns, tell_after_ns: limit_ns };
+            let cpu_ns = thread::cpu_time_ns(worker.thread_id());
+            *watch = Watch { runs, pid, since_ns: now_ns, cpu_ns, tell_after_ns: limit_ns };
             return worker.set_stalled(false);
         };
         let held_ns = now_ns - watch.since_ns;
@@ -147,8 +150,12 @@ impl Rounds {
             worker.set_stalled(true);
         }
         if held_ns >= watch.tell_after_ns {
-            watch.tell_after_ns = held_ns.saturating_mul(10);
-            self.teller.tell(shared, worker, pid, held_ns);
+            // On a busy machine it is the thread that waits, for a processor: the actor is told of when it has had its time.
+            let has_run_ns = thread::cpu_time_ns(worker.thread_id()).saturating_sub(watch.cpu_ns);
+            if has_run_ns >= watch.tell_after_ns || stall::is_blocked(worker) {
+                watch.tell_after_ns = held_ns.saturating_mul(10);
+                self.teller.tell(shared, worker, pid, held_ns);
+            }
         }
     }
 }

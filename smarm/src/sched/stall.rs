@@ -157,6 +157,11 @@ fn describe(worker: &Worker, pid: Pid, held_ns: u64) -> Stall {
     }
 }
 
+/// Whether a worker's thread waits in the system for something else than a processor.
+pub(super) fn is_blocked(worker: &Worker) -> bool {
+    matches!(activity_of(worker.thread_id()), ThreadActivity::Blocked { .. })
+}
+
 /// What a thread of this process does.
 fn activity_of(thread_id: i32) -> ThreadActivity {
     let told = fs::read_to_string(format!("/proc/self/task/{thread_id}/syscall"));

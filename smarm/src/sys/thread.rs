@@ -6,6 +6,16 @@ pub(crate) fn id() -> i32 {
     unsafe { libc::gettid() }
 }
 
+/// How long a thread of this process has run, in nanoseconds; 0 if it is gone.
+pub(crate) fn cpu_time_ns(id: i32) -> u64 {
+    /// The kernel's word for the processor time of one thread, beside its number.
+    const THREAD_CPU_TIME: libc::clockid_t = 0b110;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the address is writable. An unknown thread is an error, and leaves the zeros.
+    unsafe { libc::clock_gettime(!id << 3 | THREAD_CPU_TIME, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 /// Has the kernel wake this thread at its deadlines, not up to 50 µs later, which is the default slack.
 pub(crate) fn sleep_precisely() {
     // SAFETY: changes one number of this thread; if it fails, wakes are later.
@@ -27,5 +37,19 @@ pub(crate) fn ask_for_short_slices() {
         attributes.sched_runtime = SHORT_SLICE_NS;
         // SAFETY: as above. If it fails, the thread runs later.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_computes_has_run() {
+        let before = cpu_time_ns(id());
+        while cpu_time_ns(id()) == before {
+            core::hint::spin_loop();
+        }
+        assert_eq!(cpu_time_ns(0x3fff_fff0), 0, "there is no such thread");
     }
 }
