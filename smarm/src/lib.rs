@@ -86,7 +86,7 @@ mod pid;
 pub mod runtime;
 mod sched;
 #[cfg(not(loom))]
-mod time;
+pub mod time;
 
 #[cfg(not(loom))]
 mod api {
@@ -104,7 +104,7 @@ mod api {
         block_in_place, current, forbid_yield, kill, mask_kill, no_preempt, park_current, try_current,
         unpark, yield_now,
     };
-    pub use crate::time::sleep;
+    pub use crate::time::{sleep, sleep_until};
     pub use smarm_macros::{actor, main, preemptible, test};
 }
 #[cfg(not(loom))]

@@ -1,6 +1,7 @@
 //! `yield_now`, `sleep`, `check!`.
 
-use smarm::{channel, check, sleep, spawn, yield_now};
+use smarm::time::{MissedTicks, interval};
+use smarm::{channel, check, sleep, sleep_until, spawn, yield_now};
 use smarm_tests::{Rng, actors, on};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -179,4 +180,52 @@ fn a_timeout_that_lost_does_not_wake_a_later_wait() {
             }
         });
     }
+}
+
+#[test]
+fn ticks_come_in_their_order_and_never_early() {
+    actors(|| {
+        let begin = Instant::now();
+        let period = Duration::from_millis(1);
+        let mut ticks = interval(period);
+        assert_eq!(ticks.period(), period);
+        let mut last = begin;
+        for n in 1..=5 {
+            let due = ticks.tick();
+            assert!(due > last && Instant::now() >= begin + period * n);
+            last = due;
+        }
+    });
+}
+
+#[test]
+fn ticks_that_were_missed_come_at_once_if_that_is_wanted() {
+    actors(|| {
+        let period = Duration::from_millis(1);
+        let mut ticks = interval(period).missed_ticks(MissedTicks::Burst);
+        let first = ticks.tick();
+        sleep(5 * period);
+        let due: Vec<_> = (0..4).map(|_| ticks.tick()).collect();
+        assert!(due[3] < first + 5 * period, "a tick was left out");
+        let reset = Instant::now();
+        ticks.reset();
+        ticks.tick();
+        assert!(reset.elapsed() >= period);
+    });
+}
+
+#[test]
+fn a_moment_that_has_passed_is_not_waited_for() {
+    actors(|| {
+        sleep_until(Instant::now());
+        let later = Instant::now() + Duration::from_millis(1);
+        sleep_until(later);
+        assert!(Instant::now() >= later);
+    });
+}
+
+#[test]
+#[should_panic(expected = "`interval(0)` has no meaning")]
+fn an_interval_of_nothing_is_refused() {
+    drop(interval(Duration::ZERO));
 }
