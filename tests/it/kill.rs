@@ -722,6 +722,7 @@ fn a_kill_that_is_swallowed_is_thrown_again_at_each_safe_point_but_not_for_ever(
 }
 
 #[test]
+#[cfg_attr(smarm_chaos, ignore = "an actor that is joined may have ended, and then nothing is waited for")]
 fn a_swallowed_kill_cuts_short_each_kind_of_wait() {
     actors(|| {
         let (desk, open) = held();
@@ -751,9 +752,7 @@ fn a_swallowed_kill_cuts_short_each_kind_of_wait() {
         });
         swallowing.kill();
         let (cut, of) = swallowing.join().expect("it was left to finish");
-        // In the chaos build the actor that is joined may have ended, so that there is nothing to wait for.
-        let satisfied = usize::from(cfg!(smarm_chaos) && cut == of - 2);
-        assert_eq!(cut + satisfied, of - 1, "all but the one that is put off");
+        assert_eq!(cut, of - 1, "all but the one that is put off");
         drop(open);
     });
 }
