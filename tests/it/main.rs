@@ -8,6 +8,8 @@ mod deadlock;
 mod first_smarm;
 mod first_smarm_park;
 mod join;
+mod locks;
+mod mutex;
 mod oneshot;
 mod outside;
 mod panic;

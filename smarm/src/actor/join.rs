@@ -88,6 +88,8 @@ impl<T> JoinHandle<T> {
                     task::run_next(slot, self.pid);
                 }
                 let edge = wait::Edge::to(slot, self.pid);
+                // Who waits for a lock in a cycle that this closes looks again, and gives up.
+                wait::lock_waiters_in_cycle(slot, self.pid).into_iter().for_each(park::unpark);
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), None);
                 drop(edge);
                 header.deregister(me);
