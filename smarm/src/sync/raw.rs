@@ -45,7 +45,7 @@ impl RawLock {
     }
 
     /// Takes the lock, for who runs here. A safe point; may park.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lock(&self, kind: WaitKind, timeout: Duration) -> Result<Owner, LockError> {
         let slot = current::waiter_of(checkpoint_and_note());
         let me = slot.pid().to_bits();
@@ -62,9 +62,15 @@ impl RawLock {
     /// Gives it back; only its owner does. Never parks.
     #[inline]
     pub(super) fn unlock(&self, owner: Owner) {
-        if let Some(next) = self.word.release(owner.0, clock::now_ns) {
-            park::unpark(next);
+        if !self.word.release(owner.0) {
+            self.unlock_to_waiters();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_to_waiters(&self) {
+        self.word.release_to_waiters(clock::now_ns).into_iter().for_each(park::unpark);
     }
 
     #[cold]

@@ -198,19 +198,19 @@ impl<W: Clone> LockWord<W> {
         }
     }
 
-    /// Gives it back; whom to unpark. Only by its owner. `now_ns` is asked for if somebody waits.
+    /// Gives it back if nobody waits. Only by its owner, who has to go on with [`release_to_waiters`](Self::release_to_waiters) if not.
     #[inline(always)]
-    #[must_use = "who was woken, or owns it now, sleeps until it is unparked"]
-    pub(super) fn release(&self, owner: u64, now_ns: impl FnOnce() -> u64) -> Option<W> {
+    #[must_use = "otherwise it is not released"]
+    pub(super) fn release(&self, owner: u64) -> bool {
         // Ordering: Release; publishes what the owner did to the Acquire of the next one.
-        match self.word.compare_exchange(owner, 0, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => None,
-            Err(word) => self.release_to_waiters(word, now_ns),
-        }
+        self.word.compare_exchange(owner, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    #[cold]
-    fn release_to_waiters(&self, word: u64, now_ns: impl FnOnce() -> u64) -> Option<W> {
+    /// Gives it back; whom to unpark. Only by its owner. `now_ns` is asked for if the first one sleeps.
+    #[must_use = "who was woken, or owns it now, sleeps until it is unparked"]
+    pub(super) fn release_to_waiters(&self, now_ns: impl FnOnce() -> u64) -> Option<W> {
+        // Ordering: Relaxed. A guess, until the compare-and-swap.
+        let word = self.word.load(Ordering::Relaxed);
         if word & WOKEN != 0 {
             // Ordering: Release, as above.
             let freed = self.word.compare_exchange(word, word & !OWNER, Ordering::Release, Ordering::Relaxed);

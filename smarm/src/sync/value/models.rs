@@ -35,7 +35,7 @@ impl Cell {
             unsafe { self.value.set(me as u32) };
         }
         let value = self.value.get().copied();
-        assert!(self.lock.release(me, || 0).is_none());
+        assert!(self.lock.release(me));
         value
     }
 }

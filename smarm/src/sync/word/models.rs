@@ -57,7 +57,9 @@ impl Guarded {
     }
 
     fn release(&self, owner: u64) {
-        self.lock.release(owner, || self.now_ns).inspect(Thread::unpark);
+        if !self.lock.release(owner) {
+            self.lock.release_to_waiters(|| self.now_ns).inspect(Thread::unpark);
+        }
     }
 
     fn turn(&self, owner: u64, hasty: bool) -> bool {
@@ -87,7 +89,7 @@ fn take_turns(now_ns: u64, hasty: usize) {
         // SAFETY: all others have ended.
         guarded.count.with(|count| assert_eq!(unsafe { *count }, turns));
         assert!(guarded.lock.try_acquire(9), "something is left behind");
-        assert!(guarded.lock.release(9, || unreachable!("nobody waits")).is_none());
+        assert!(guarded.lock.release(9), "somebody is left in the queue");
     });
 }
 
@@ -126,7 +128,7 @@ fn loom_a_woken_waiter_that_gives_up_while_another_releases_passes_its_wake_on()
         assert!(guarded.lock.try_acquire(barger));
         let (first, second) = (enter(woken), enter(patient));
         // The first one is told; before it looks, the lock is taken again.
-        assert!(guarded.lock.release(barger, || 0).is_some());
+        assert!(guarded.lock.release_to_waiters(|| 0).is_some());
         assert!(guarded.lock.try_acquire(barger));
         let releases = {
             let guarded = Arc::clone(&guarded);
