@@ -38,8 +38,8 @@
 //! - Linux on x86-64, Rust 1.95, `panic = "unwind"`.
 //! - A wait inside a lazy `thread_local!` initialiser, or inside a scoped thread-local section, lets another actor of the same thread
 //!   see it half done: no runtime with stacks avoids that. Initialisers that are `const` are safe.
-//! - A `std::sync` lock held over a wait can block its worker, and all that runs there: [`no_preempt`] keeps the switch out,
-//!   [`forbid_yield`] finds it.
+//! - A `std::sync` lock held over a wait can block its worker, and all that runs there: [`Mutex`] parks instead, [`no_preempt`] keeps the
+//!   switch out, [`forbid_yield`] finds it.
 //! - A kill takes effect at a safe point only; code that comes to none cannot be killed.
 //! - Code that comes to no safe point for long keeps the started actors of its worker waiting. What can move, servers and actors that have
 //!   not started, goes to another worker after 10 ms, and a line on standard error names the actor
@@ -51,7 +51,8 @@
 //!                       runtime
 //!          supervisor(later)  │
 //!   sched    actor  ──────────┤
-//!   driver   channel, time    │        each row uses only rows below it;
+//!   driver   channel, sync,   │        each row uses only rows below it;
+//!            time             │
 //!          task               │        left and right never name each other
 //!          fiber              │
 //!      sys, pid, exit ────────┘
@@ -85,6 +86,7 @@ mod pid;
 #[cfg(not(loom))]
 pub mod runtime;
 mod sched;
+pub mod sync;
 #[cfg(not(loom))]
 pub mod time;
 
@@ -99,6 +101,7 @@ mod api {
     pub use crate::exit::{ExitReason, PanicInfo};
     pub use crate::pid::Pid;
     pub use crate::runtime::{RuntimeHandle, handle, run};
+    pub use crate::sync::{LockError, LockTimeout, Mutex, MutexGuard};
     pub use crate::task::alloc::Alloc;
     pub use crate::task::api::{
         block_in_place, current, forbid_yield, kill, mask_kill, no_preempt, park_current, try_current,

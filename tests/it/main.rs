@@ -11,6 +11,8 @@ mod first_smarm_park;
 mod io;
 mod join;
 mod kill;
+mod locks;
+mod mutex;
 mod net;
 mod oneshot;
 mod outside;

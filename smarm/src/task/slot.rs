@@ -508,8 +508,8 @@ pub(crate) fn give_back(slots: impl Iterator<Item = SlotRef>) {
     pool().free.extend(slots.filter(usable));
 }
 
-/// Indexes are below this: the highest bit of a packed `Pid` is free, for `wait` and for timers.
-const INDEX_LIMIT: u32 = 1 << 31;
+/// Indexes are below this: the two highest bits of a packed `Pid` are free, for `wait`, for timers and for locks.
+const INDEX_LIMIT: u32 = 1 << 30;
 
 /// How many slots are prepared at a time.
 const GROW_BATCH: u32 = 256;

@@ -1,5 +1,4 @@
 //! What an actor can wait for, as a report of who waits for what sees it.
-
 //!
 //! # Who waits on whom
 //!
@@ -7,13 +6,18 @@
 //! callers is an error at once. Each caller publishes first and looks along the chain then, both by sequentially consistent
 //! operations: of two who close a cycle at the same time, at least one sees the other. An edge counts only while it is in force: a call's
 //! while its reply word waits, a join's while the other actor lives, a wait for room until somebody tells of it. A cycle counts only if a second look finds the same calls.
+//!
+//! Who waits for a lock publishes which lock, not who owns it: the owner changes without a word to those who wait. The owner is read from
+//! the lock itself, which lives as long as somebody waits for it; so who looks at another's lock holds a guard, which the waiter takes too
+//! before it leaves.
 
 use core::fmt;
 use core::sync::atomic::AtomicU8;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::slot::{self, SlotRef};
 use crate::pid::Pid;
-use crate::sys::atomic::{AtomicBool, Ordering};
+use crate::sys::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The kinds of things an actor waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +34,17 @@ pub(crate) enum WaitKind {
     Sleep,
     /// A descriptor.
     Io,
+    /// A mutex.
+    Lock,
+    /// A reader's wait for a read-write lock.
+    Read,
+    /// A writer's.
+    Write,
+    Condvar,
+    Semaphore,
+    Barrier,
+    /// Another's initialisation of a cell.
+    Once,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -37,7 +52,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 18] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -47,6 +62,13 @@ impl WaitKind {
         Self::Scope,
         Self::Sleep,
         Self::Io,
+        Self::Lock,
+        Self::Read,
+        Self::Write,
+        Self::Condvar,
+        Self::Semaphore,
+        Self::Barrier,
+        Self::Once,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -85,6 +107,13 @@ impl fmt::Display for WaitKind {
             Self::Scope => f.write_str("the actors of its scope"),
             Self::Sleep => f.write_str("sleep"),
             Self::Io => f.write_str("I/O"),
+            Self::Lock => f.write_str("lock of a mutex"),
+            Self::Read => f.write_str("read of a read-write lock"),
+            Self::Write => f.write_str("write of a read-write lock"),
+            Self::Condvar => f.write_str("wait on a condition variable"),
+            Self::Semaphore => f.write_str("acquire of a semaphore"),
+            Self::Barrier => f.write_str("wait at a barrier"),
+            Self::Once => f.write_str("the initialisation of a cell"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }
@@ -133,6 +162,10 @@ impl WaitObject {
 const MOST_HOPS: usize = 64;
 /// Set in `waits_on` if the wait is a call; no slot has an index with this bit.
 const IS_CALL: u64 = 1 << 63;
+/// Set in `waits_on` if the rest is the address of the word of a lock; no slot has an index with this bit, no address either.
+const IS_LOCK: u64 = 1 << 62;
+/// In the word of a lock, the part that is its owner's `Pid`; what is above is the lock's.
+const OWNER: u64 = IS_LOCK - 1;
 
 /// The caller waits for an actor: for its end, or for room in its mailbox. Published until it is dropped.
 #[derive(Debug)]
@@ -188,10 +221,68 @@ pub(crate) fn end(slot: SlotRef) {
 /// For whom the actor of this slot waits, for reports.
 pub(crate) fn waits_on(slot: SlotRef) -> Option<Pid> {
     // Ordering: Relaxed. The caller inspects, and saw it parked.
-    Pid::from_bits(slot.waits_on.load(Ordering::Relaxed) & !IS_CALL)
+    let bits = slot.waits_on.load(Ordering::Relaxed);
+    if bits & IS_LOCK != 0 { owner_of(slot).map(|(owner, _)| owner) } else { Pid::from_bits(bits & !IS_CALL) }
 }
 
-/// An edge in force: whose, to whom, and, of a call, which.
+/// The caller waits for a lock. Published until it is dropped.
+#[derive(Debug)]
+pub(crate) struct LockEdge<'a> {
+    slot: SlotRef,
+    lock: &'a AtomicU64,
+}
+
+impl<'a> LockEdge<'a> {
+    /// From the caller, whose slot this is, to the owner in this word, whoever that is at any time: the packed `Pid` below the two highest
+    /// bits, or 0 for nobody.
+    pub(crate) fn to(slot: SlotRef, lock: &'a AtomicU64) -> Self {
+        let address = lock.as_ptr().expose_provenance() as u64;
+        debug_assert!(address & (IS_LOCK | IS_CALL) == 0, "no user space goes so far");
+        // Ordering: SeqCst; see above.
+        slot.waits_on.store(address | IS_LOCK, Ordering::SeqCst);
+        Self { slot, lock }
+    }
+
+    /// The actors of the cycle that this wait closes. The first one is the caller.
+    #[inline]
+    pub(crate) fn cycle(&self) -> Option<Box<[Pid]>> {
+        // Ordering: SeqCst; see above.
+        let owner = Pid::from_bits(self.lock.load(Ordering::SeqCst) & OWNER)?;
+        cycle(self.slot, owner)
+    }
+}
+
+impl Drop for LockEdge<'_> {
+    fn drop(&mut self) {
+        let _guard = guard_of(self.slot);
+        end(self.slot);
+    }
+}
+
+/// Each is for the slots of some indexes: held to read the owner of the lock for which one of them waits, and to leave that wait. Nothing
+/// else is locked meanwhile.
+static GUARDS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+
+fn guard_of(slot: SlotRef) -> MutexGuard<'static, ()> {
+    GUARDS[slot.index() as usize % GUARDS.len()].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who owns the lock for which the actor of this slot waits, and which lock it is.
+fn owner_of(slot: SlotRef) -> Option<(Pid, u64)> {
+    let _guard = guard_of(slot);
+    // Ordering: SeqCst; see above.
+    let bits = slot.waits_on.load(Ordering::SeqCst);
+    if bits & IS_LOCK == 0 {
+        return None;
+    }
+    let lock = core::ptr::with_exposed_provenance::<AtomicU64>((bits & !IS_LOCK) as usize);
+    // SAFETY: the slot's wait for this lock goes on while we hold the guard, and borrows it.
+    let lock = unsafe { &*lock };
+    // Ordering: SeqCst; see above.
+    Some((Pid::from_bits(lock.load(Ordering::SeqCst) & OWNER)?, bits))
+}
+
+/// An edge in force: whose, to whom, and, of a call or a lock, which.
 type Found = (Pid, Pid, Option<u64>);
 
 /// The actors of the cycle that would be closed if `me`, whose edge is published, waited for `on`. The first one is `me`.
@@ -202,6 +293,13 @@ pub(crate) fn cycle(me: SlotRef, on: Pid) -> Option<Box<[Pid]>> {
     }
     // Most often the other one does not wait.
     edge_of(on).and_then(|_| cycle_from(me, on))
+}
+
+/// Those who wait for a lock in the cycle that would be closed if `me`, whose edge is published, waited for `on` without a way to give up.
+pub(crate) fn lock_waiters_in_cycle(me: SlotRef, on: Pid) -> Vec<Pid> {
+    // Ordering: Relaxed. A guess; who is woken looks for itself.
+    let waits_for_lock = |pid: &Pid| slot::slot_of(*pid).waits_on.load(Ordering::Relaxed) & IS_LOCK != 0;
+    cycle(me, on).into_iter().flatten().filter(waits_for_lock).collect()
 }
 
 #[cold]
@@ -232,6 +330,10 @@ fn edge_of(pid: Pid) -> Option<Found> {
     let slot = slot::slot_of(pid);
     // Ordering: SeqCst; see above.
     let bits = slot.waits_on.load(Ordering::SeqCst);
+    if bits & IS_LOCK != 0 {
+        let (owner, lock) = owner_of(slot)?;
+        return slot.state.is_of(pid.generation()).then_some((pid, owner, Some(lock)));
+    }
     let to = Pid::from_bits(bits & !IS_CALL)?;
     let call = if bits & IS_CALL != 0 { Some(slot.reply.waiting()?) } else { None };
     slot.state.is_of(pid.generation()).then_some((pid, to, call))
