@@ -28,6 +28,10 @@ pub(crate) enum WaitKind {
     Room,
     Scope,
     Sleep,
+    /// Blocking code that runs on another thread.
+    Blocking,
+    /// Somebody calls the waker of a future.
+    Future,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -35,7 +39,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -44,6 +48,8 @@ impl WaitKind {
         Self::Room,
         Self::Scope,
         Self::Sleep,
+        Self::Blocking,
+        Self::Future,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -81,6 +87,8 @@ impl fmt::Display for WaitKind {
             Self::Room => f.write_str("a send to a full mailbox"),
             Self::Scope => f.write_str("the actors of its scope"),
             Self::Sleep => f.write_str("sleep"),
+            Self::Blocking => f.write_str("block_on_io"),
+            Self::Future => f.write_str("block_on"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }
