@@ -3,7 +3,7 @@
 use smarm::runtime::{Config, Deadlock, Runtime, init};
 use smarm::{
     Builder, ExitReason, JoinHandle, block_on_io, channel, check, current, forbid_yield, fs, kill, mask_kill,
-    no_preempt, scope, spawn, try_current, yield_now,
+    no_preempt, scope, sleep, spawn, try_current, yield_now,
 };
 use smarm_tests::{Tally, actors, in_child, message_of, on, panic_message, panic_payload, plain, runtime};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -485,11 +485,35 @@ fn a_shutdown_gives_up_on_code_that_never_returns() {
     .line_with(&["smarm:", "1 closure given to `block_on_io` still runs"]);
 }
 
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("Linux has it").count()
+}
+
+#[test]
+fn threads_that_have_nothing_to_do_end_and_others_are_started() {
+    const CALLS: usize = 8;
+    in_child(|| {
+        with_pool(1, CALLS).run(|| {
+            let before = threads();
+            let barrier = Arc::new(std::sync::Barrier::new(CALLS));
+            scope(|s| {
+                for _ in 0..CALLS {
+                    let barrier = barrier.clone();
+                    s.spawn(move || _ = block_on_io(move || barrier.wait()));
+                }
+            });
+            assert!(threads() >= before + CALLS);
+            while threads() > before {
+                sleep(Duration::from_millis(20));
+            }
+            assert_eq!(block_on_io(|| 7), 7);
+        });
+    })
+    .is_success();
+}
+
 #[test]
 fn threads_end_with_their_runtime() {
-    fn threads() -> usize {
-        std::fs::read_dir("/proc/self/task").expect("Linux has it").count()
-    }
     in_child(|| {
         let before = threads();
         for _ in 0..20 {
