@@ -47,6 +47,7 @@ use proc_macro::TokenStream;
 /// | `shutdown_timeout` | a time | `"5s"` |
 /// | `stall_after` | a time | `"10ms"` |
 /// | `spares` | OS threads | twice the workers, at least `4` |
+/// | `blocking_threads` | OS threads | `512` |
 /// | `on_stall` | a function or closure of `&smarm::runtime::Stall` | a line on standard error |
 /// | `alloc` | whether `smarm::Alloc`, around the system's allocator, is the program's; `false` to choose another one | `true` |
 /// | `crate` | the path of smarm, where it has another name | `::smarm` |

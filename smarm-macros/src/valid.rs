@@ -83,7 +83,7 @@ enum Takes {
     Path,
 }
 
-const KEYS: [Key; 13] = [
+const KEYS: [Key; 14] = [
     Key { name: "workers", takes: Takes::Workers, only: None, example: "4" },
     Key { name: "alloc_interval", takes: Takes::Number, only: None, example: "128" },
     Key { name: "timeslice_cycles", takes: Takes::Number, only: None, example: "300_000" },
@@ -93,6 +93,7 @@ const KEYS: [Key; 13] = [
     Key { name: "shutdown_timeout", takes: Takes::Time, only: None, example: "\"5s\"" },
     Key { name: "stall_after", takes: Takes::Time, only: None, example: "\"10ms\"" },
     Key { name: "spares", takes: Takes::Count, only: None, example: "4" },
+    Key { name: "blocking_threads", takes: Takes::Number, only: None, example: "512" },
     Key { name: "on_stall", takes: Takes::Function, only: None, example: "my_function" },
     Key { name: "alloc", takes: Takes::Switch, only: Some(Attr::Main), example: "false" },
     Key { name: "watchdog", takes: Takes::Watchdog, only: Some(Attr::Test), example: "\"60s\"" },

@@ -31,6 +31,7 @@
 //!   [`main`](macro@main) makes the program's allocator) and safe points count down a *budget*; when the actor has had its
 //!   [slice](runtime::Config::timeslice_cycles), the next safe point lets the others run. [`no_preempt`] puts that off.
 //! - **An actor that has started never changes its OS thread.** `Rc`, `MutexGuard`, a thread-local generator may live on its stack.
+//! - Blocking code goes to a pool of threads: [`block_on_io`], and [`fs`] for files. [`block_on`] runs a future.
 //! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's.
 //!
 //! # Limits
@@ -70,6 +71,8 @@ mod sys;
 mod task;
 
 mod actor;
+#[cfg(not(loom))]
+mod blocking;
 pub mod channel;
 #[cfg(not(loom))]
 mod driver;
@@ -77,6 +80,10 @@ mod driver;
 mod exit;
 #[cfg(not(loom))]
 mod fiber;
+#[cfg(not(loom))]
+pub mod fs;
+#[cfg(not(loom))]
+mod future;
 #[cfg(not(loom))]
 pub mod io;
 #[cfg(not(loom))]
@@ -97,8 +104,10 @@ mod api {
         Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts,
         reserve, scope, spawn, start, start_with,
     };
+    pub use crate::blocking::block_on_io;
     pub use crate::channel::unbounded as channel;
     pub use crate::exit::{ExitReason, PanicInfo};
+    pub use crate::future::block_on;
     pub use crate::pid::Pid;
     pub use crate::runtime::{RuntimeHandle, handle, run};
     pub use crate::sync::{LockError, LockTimeout, Mutex, MutexGuard};

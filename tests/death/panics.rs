@@ -175,6 +175,17 @@ fn a_run_in_an_actor_that_unwinds_aborts_with_a_sentence() {
     aborts_while_unwinding(&ended, "`run`");
 }
 
+#[test]
+fn a_future_that_is_not_ready_in_an_actor_that_unwinds_aborts_with_a_sentence() {
+    let ended = in_child(|| {
+        unwind_with(|| {
+            smarm::block_on(std::future::pending::<()>());
+            eprintln!("it ran");
+        });
+    });
+    aborts_while_unwinding(&ended, "`block_on`");
+}
+
 /// Panics with its number, in the middle of so many others.
 fn one_of_many(number: usize) -> usize {
     let _last_words = OnDrop(|| {

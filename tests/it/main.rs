@@ -1,6 +1,7 @@
 //! How smarm behaves, seen from a program that uses it: a module per concept, a sentence per test.
 
 mod alloc_switch;
+mod blocking;
 mod channel_bounded;
 mod channel_errors;
 mod channel_unbounded;
@@ -8,6 +9,7 @@ mod current;
 mod deadlock;
 mod first_smarm;
 mod first_smarm_park;
+mod futures;
 mod io;
 mod join;
 mod kill;

@@ -3,12 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::task::preempt;
+use crate::blocking;
 
 /// What is an address, or several: as [`std::net::ToSocketAddrs`], for the same types.
 ///
-/// A name is looked up by the system's resolver, which blocks: the actor keeps its thread meanwhile, as in
-/// [`block_in_place`](crate::block_in_place). Numbers are no look-up.
+/// A name is looked up by the system's resolver, which blocks, so by [`block_on_io`](crate::block_on_io): the actor parks meanwhile. Numbers
+/// are no look-up.
 pub trait ToSocketAddrs: sealed::Sealed {
     /// The addresses.
     ///
@@ -40,7 +40,7 @@ impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         match self.parse() {
             Ok(address) => Ok(vec![address]),
-            Err(_) => look_up(self),
+            Err(_) => look_up(self.to_owned()),
         }
     }
 }
@@ -57,7 +57,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         match self.0.parse::<IpAddr>() {
             Ok(address) => Ok(vec![SocketAddr::new(address, self.1)]),
-            Err(_) => look_up(*self),
+            Err(_) => look_up((self.0.to_owned(), self.1)),
         }
     }
 }
@@ -83,8 +83,9 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     }
 }
 
-fn look_up(name: impl std::net::ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    preempt::block_in_place(|| name.to_socket_addrs()).map(Iterator::collect)
+/// By the system's resolver, on a thread of the pool.
+fn look_up(name: impl std::net::ToSocketAddrs + Send + 'static) -> io::Result<Vec<SocketAddr>> {
+    blocking::block_on_io(move || name.to_socket_addrs().map(Iterator::collect))
 }
 
 /// Tries each address until one works; the last error, if none does.

@@ -49,6 +49,12 @@ const DEFAULT_STALL_AFTER: Duration = Duration::from_millis(10);
 /// There may be at least so many spare workers, also beside one worker; and twice as many as there are workers.
 const FEWEST_SPARES: usize = 4;
 
+/// As many as in tokio: far more than blocking calls that disks and resolvers serve at once, far fewer than a process may have threads.
+const DEFAULT_BLOCKING_THREADS: usize = 512;
+
+/// More threads than this for blocking code are a mistake: Linux gives a process some 30 000.
+pub(crate) const MAX_BLOCKING_THREADS: usize = 16_384;
+
 /// Replaces [`Config::deadlock`] in one run of a program: `warn` or `fail`.
 const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 
@@ -68,6 +74,7 @@ const DEADLOCK_VARIABLE: &str = "SMARM_DEADLOCK";
 /// | [`shutdown_timeout`](Config::shutdown_timeout) | | 5 s |
 /// | [`stall_after`](Config::stall_after) | | 10 ms |
 /// | [`spares`](Config::spares) | OS threads | twice the workers, at least 4 |
+/// | [`blocking_threads`](Config::blocking_threads) | OS threads | 512 |
 /// | [`on_stall`](Config::on_stall) | | a line on standard error |
 ///
 /// A value that makes no sense panics in the method that was given it, with a sentence that says what to write
@@ -101,6 +108,8 @@ pub struct Config {
     pub(crate) shutdown_timeout: Duration,
     // Invariant: at most MAX_SPARES.
     pub(crate) spares: usize,
+    // Invariant: 1 ..= MAX_BLOCKING_THREADS.
+    pub(crate) blocking_threads: usize,
     pub(crate) stall: StallSettings,
 }
 
@@ -187,6 +196,7 @@ impl Config {
             deadlock: Deadlock::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             spares: (2 * workers).max(FEWEST_SPARES),
+            blocking_threads: DEFAULT_BLOCKING_THREADS,
             stall: StallSettings { after_ns: DEFAULT_STALL_AFTER.as_nanos() as u64, hook: None },
         }
     }
@@ -382,6 +392,35 @@ impl Config {
         self
     }
 
+    /// How many threads may run [blocking code](crate::block_on_io()) at once; 512 by default.
+    ///
+    /// They are started when they are needed, and end when they had nothing to do for 10 seconds. When all are busy, what comes waits for its
+    /// turn.
+    ///
+    /// # Panics
+    ///
+    /// If `most` is 0 or above 16 384.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = smarm::runtime::Config::default().blocking_threads(8);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn blocking_threads(mut self, most: usize) -> Self {
+        assert!(
+            most != 0,
+            "`blocking_threads(0)` has no meaning: blocking code needs a thread; write 1 or more"
+        );
+        assert!(
+            most <= MAX_BLOCKING_THREADS,
+            "{most} threads for blocking code are too many: write {MAX_BLOCKING_THREADS} or fewer"
+        );
+        self.blocking_threads = most;
+        self
+    }
+
     /// What to call when an actor has kept its worker for longer than [`stall_after`](Config::stall_after), and again each time that this
     /// has become ten times as long. By default a line on standard error says it, at most once a second.
     ///
@@ -540,6 +579,7 @@ mod tests {
         for (name, zero) in [
             ("`alloc_interval(0)`", (|| Config::exact(1).alloc_interval(0)) as fn() -> Config),
             ("`timeslice_cycles(0)`", || Config::exact(1).timeslice_cycles(0)),
+            ("`blocking_threads(0)`", || Config::exact(1).blocking_threads(0)),
         ] {
             let payload = std::panic::catch_unwind(zero).expect_err("the misuse is refused");
             let sentence = payload.downcast_ref::<&str>().expect("the refusal is a sentence");

@@ -104,6 +104,7 @@ fn settings(config: &Config) -> Settings {
         may_watch: cpus > 1 && config.workers <= cpus,
         workers: config.workers,
         spares: config.spares,
+        blocking_threads: config.blocking_threads,
         stall: config.stall.clone(),
     }
 }
@@ -112,7 +113,7 @@ fn settings(config: &Config) -> Settings {
 ///
 /// Dropping it ends it: actors that are still there (spawned by a [`RuntimeHandle`] outside any `run`) are killed, and its threads are
 /// joined. Actors that do not come to a safe point within the shutdown timeout are named on standard error, and their threads
-/// are left to themselves.
+/// are left to themselves; so are those of [blocking code](crate::block_on_io()) that does not return.
 pub struct Runtime {
     shared: Arc<Shared>,
     monitor: Option<thread::JoinHandle<()>>,
@@ -133,7 +134,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// Runs `f` as the root actor, on a stack of 8 MiB, and returns its value when the root has returned and no actor is left.
+    /// Runs `f` as the root actor, on a stack of 8 MiB, and returns its value when the root has returned and no actor is left, nor any
+    /// [blocking code](crate::block_on_io()) of one.
     ///
     /// Blocks the calling thread; inside an actor it parks that actor. Can be called again and again.
     ///
@@ -239,7 +241,7 @@ impl Runtime {
     /// Waits until no actor is left.
     fn await_quiet(&self, is_killed: impl Fn() -> bool, wait: impl Fn(Option<u64>)) {
         self.shared.wake_one(); // all may sleep already, and only idle servers be left
-        while self.shared.live() > 0 {
+        while self.shared.is_busy() {
             if self.shared.has_failed() || is_killed() {
                 return self.shut_down(&self.begin_shutdown(), wait);
             }
@@ -262,20 +264,34 @@ impl Runtime {
 
     /// Kills all actors and waits for their ends, but not for ever: then those that are left are named.
     fn shut_down(&self, shutdown: &Shutdown, wait: impl Fn(Option<u64>)) {
-        while self.shared.live() > 0
+        while self.shared.is_busy()
             && let ControlFlow::Continue(until_ns) = self.kill_again(shutdown)
         {
-            if self.shared.live() > 0 {
+            if self.shared.is_busy() {
                 wait(until_ns);
             }
         }
-        if self.shared.live() > 0 {
+        if self.shared.is_busy() {
             // Ordering: Relaxed. As in `try_run`.
             self.gave_up.store(true, Ordering::Relaxed);
-            eprintln!(
-                "smarm: the shutdown timeout is over, and these actors are left:\n{}",
-                quiet::survivors(&self.shared)
-            );
+            self.name_the_rest();
+        }
+    }
+
+    /// Tells of what a shutdown leaves behind.
+    fn name_the_rest(&self) {
+        if self.shared.live() > 0 {
+            let actors = quiet::survivors(&self.shared);
+            eprintln!("smarm: the shutdown timeout is over, and these actors are left:\n{actors}");
+        }
+        match self.shared.pending_blocking() {
+            0 => {}
+            1 => eprintln!(
+                "smarm: the shutdown timeout is over, and 1 closure given to `block_on_io` still runs"
+            ),
+            count => eprintln!(
+                "smarm: the shutdown timeout is over, and {count} closures given to `block_on_io` still run"
+            ),
         }
     }
 
@@ -314,17 +330,19 @@ impl Drop for Runtime {
         self.shared.stop();
         // Those on whom a shutdown has given up just now are not waited for again.
         let gave_up = *self.gave_up.get_mut();
-        if self.shared.live() > 0 && !inside && !gave_up {
+        if self.shared.is_busy() && !inside && !gave_up {
             // A destructor never switches: an actor that drops a runtime blocks its thread.
             self.shut_down(&self.begin_shutdown(), |_| thread::sleep(DROP_LOOKS_EVERY));
         }
         self.shared.monitor.stop();
+        self.shared.dismiss_pool();
         self.shared.dismiss();
         // A thread cannot wait for itself, nor for an actor that never ends: then threads and worker blocks are left to themselves.
         if self.shared.live() > 0 || inside {
             return;
         }
         self.shared.join_workers();
+        self.shared.join_pool();
         if let Some(Err(payload)) = self.monitor.take().map(thread::JoinHandle::join) {
             // A bug of ours, as a worker's panic would be.
             panic::resume_unwind(payload);

@@ -2,6 +2,7 @@
 
 use core::ptr;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::deque::Entry;
@@ -16,7 +17,7 @@ use crate::task::current::{self, Here};
 use crate::task::section::Section;
 use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
 use crate::task::source::{Interest, SourceRef};
-use crate::task::{Firing, Runtime, Schedule};
+use crate::task::{Blocking, Firing, Runtime, Schedule};
 
 /// A pending firing, and whose it is.
 #[derive(Clone, Copy)]
@@ -166,6 +167,10 @@ impl Schedule for Host {
 
     fn end_blocking(slot: SlotRef, before: u64) {
         worker::home_of(slot).end_blocking(before);
+    }
+
+    fn run_blocking(slot: SlotRef, job: Arc<dyn Blocking>) -> bool {
+        worker::home_of(slot).shared().run_blocking(job)
     }
 
     #[inline(always)]

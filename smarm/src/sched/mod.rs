@@ -14,12 +14,15 @@
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
 //! | `crew` | the workers of a runtime: regular, spare, own |
+//! | `blocking` | threads for blocking code |
 //! | `stall` | what is told of an actor that keeps its worker |
 //! | `supplies` | free slots and stacks at a worker's hand |
 //! | `timers`, `replies` | a worker's deadlines |
 //! | `monitor` | looks after workers that cannot look themselves |
 //! | `shared`, `stats` | what the workers of a runtime have in common |
 
+#[cfg(not(loom))]
+mod blocking;
 #[cfg(not(loom))]
 mod crew;
 pub(crate) mod deque;

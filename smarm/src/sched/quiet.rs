@@ -7,7 +7,9 @@
 //!   actor is alive, the waiter is unparked.
 //! - **Idle servers.** When the end is waited for, all workers sleep, and only servers at rest are left, with no message underway to one at
 //!   some later time, the newest of them is asked to end; when all sleep again, the next one.
-//! - **A deadlock.** The last worker to fall asleep, with actors left and no deadline pending, sets itself an alarm. If until then
+//! - **Blocking code.** What runs on a thread of the pool may do anything yet, also if its caller was killed: while it runs, neither the end
+//!   has come nor is there a deadlock. If nobody waits for it, its end wakes a worker, which looks again.
+//! - **A deadlock.** The last worker to fall asleep, with actors left, no deadline pending and no blocking code running, sets itself an alarm. If until then
 //!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
 //!   and no other runtime ever had, nobody outside holds a handle to this runtime, and no foreign thread was started since the run
 //!   began that is still there (it may have been given an end of a channel). Otherwise somebody may still come: silence.
@@ -78,7 +80,8 @@ pub(super) fn fall_idle(shared: &Shared, worker: &Worker) -> Nap {
     }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let suspicious = live > shared.servers_at_rest() && all_sleep && news && pending_timers(shared) == 0;
+    let may_come = pending_timers(shared) > 0 || shared.pool.pending() > 0;
+    let suspicious = live > shared.servers_at_rest() && all_sleep && news && !may_come;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
     Nap { check_at_ns, activity, takes_work }
 }
@@ -97,7 +100,10 @@ fn announce_end(shared: &Shared) {
 fn end_newest_server(shared: &Shared) {
     // The servers first: one that is started meanwhile counts as alive, and its starter wakes a worker that comes here again.
     let at_rest = shared.servers_at_rest();
-    let quiet = at_rest > 0 && shared.live() == at_rest && !is_something_underway(shared);
+    let quiet = at_rest > 0
+        && shared.live() == at_rest
+        && shared.pool.pending() == 0
+        && !is_something_underway(shared);
     if !quiet {
         return;
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::blocking::Pool;
 use super::crew::Crew;
 use super::idle::Notify;
 use super::injector::Injector;
@@ -13,6 +14,7 @@ use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::stack::StackClass;
+use crate::task::park;
 
 /// The numbers of a runtime, resolved from its configuration.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     pub(crate) spares: usize,
     pub(crate) stall: StallSettings,
+    /// How many threads may run blocking code.
+    pub(crate) blocking_threads: usize,
 }
 
 /// Added to [`Shared::idle`] when somebody waits for the end of a run; below it are two numbers of sleeping workers.
@@ -47,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) injector: Injector,
     pub(crate) monitor: Monitor,
     pub(super) crew: Crew,
+    pub(super) pool: Pool,
     /// How many workers sleep, how many of them would take work, and whether the end is waited for: one word, so that of two who change it
     /// the second one sees what the first one counted.
     idle: AtomicU64,
@@ -92,7 +97,7 @@ fn one_sleeper(takes_work: bool) -> u64 {
     if takes_work { 1 | 1 << TAKERS_SHIFT } else { 1 }
 }
 
-/// How many threads run workers and monitors, of all runtimes.
+/// How many threads run workers, monitors and blocking code, of all runtimes.
 static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts a thread of smarm's as long as it lives.
@@ -126,6 +131,7 @@ static LAST_ID: AtomicU32 = AtomicU32::new(0);
 impl Shared {
     pub(crate) fn new(settings: Settings, this: Weak<Self>) -> Self {
         let crew = Crew::new(settings.workers, settings.spares);
+        let pool = Pool::new(settings.blocking_threads);
         Self {
             // Ordering: Relaxed. Only uniqueness matters.
             id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
@@ -133,6 +139,7 @@ impl Shared {
             injector: Injector::default(),
             monitor: Monitor::default(),
             crew,
+            pool,
             idle: AtomicU64::new(0),
             checked_activity: Gauge::default(),
             outside_spawns: Mutex::new(()),
@@ -235,6 +242,13 @@ impl Shared {
         self.spawned().saturating_sub(buried)
     }
 
+    /// Whether actors are left, or blocking code of theirs.
+    ///
+    /// Actors first: without any, nobody hands in blocking code.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.live() > 0 || self.pool.pending() > 0
+    }
+
     /// Servers between two activations; exact while all workers sleep.
     ///
     /// Activations are read last, and follow the rests that they end: never too many.
@@ -304,6 +318,17 @@ impl Shared {
     pub(crate) fn forget_end(&self) {
         // Ordering: AcqRel; see the field.
         self.idle.fetch_and(!END_WANTED, Ordering::AcqRel);
+    }
+
+    /// Blocking code has ended that nobody waited for: who waits for that end looks again, and whoever ends idle servers.
+    pub(super) fn look_again(&self) {
+        // Ordering: AcqRel; see the field. Either who falls asleep or begins to wait sees what the caller has counted, or is seen here.
+        if self.idle.fetch_or(0, Ordering::AcqRel) & END_WANTED != 0
+            && let Some(waiter) = Pid::from_bits(self.end_waiter())
+        {
+            park::unpark(waiter);
+        }
+        self.wake_one();
     }
 
     /// Who waits for the end.

@@ -41,14 +41,15 @@ pub(crate) mod wait;
 
 #[cfg(not(loom))]
 pub(crate) use host::{
-    Armed, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, count_io_wait, disarm_firing, forget_job,
-    run_next, spawn, spawn_in, start_server, turn_is_over, unwatch, watch,
+    Armed, Blocking, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, count_io_wait, disarm_firing,
+    forget_job, run_blocking, run_next, spawn, spawn_in, start_server, turn_is_over, unwatch, watch,
 };
 
 #[cfg(not(loom))]
 mod host {
     use core::sync::atomic::{Ordering, compiler_fence};
     use std::io;
+    use std::sync::Arc;
 
     use super::current::{self, Here};
     use super::slot::{Job, Outcome, SlotRef};
@@ -133,6 +134,21 @@ mod host {
 
         /// That is over.
         fn end_blocking(slot: SlotRef, before: u64);
+
+        /// Has a thread of the pool run it, for the current actor. False if there is no such thread, and none is to be had.
+        fn run_blocking(slot: SlotRef, job: Arc<dyn Blocking>) -> bool;
+    }
+
+    /// Blocking code on its way to a thread of the pool.
+    pub(crate) trait Blocking: Send + Sync {
+        /// Runs it, on a thread that is no worker. Never unwinds. Gives who is to be unparked, for whom `before_told` was called right before
+        /// the result could be seen; `None`, and no such call, if nobody waits for it any more.
+        fn run(&self, before_told: &dyn Fn()) -> Option<Pid>;
+    }
+
+    /// Has a thread of the pool run it; see [`Schedule::run_blocking`].
+    pub(crate) fn run_blocking(slot: SlotRef, job: Arc<dyn Blocking>) -> bool {
+        Host::run_blocking(slot, job)
     }
 
     /// Makes an actor of a job; see [`Schedule::spawn`].

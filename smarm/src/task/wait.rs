@@ -45,6 +45,10 @@ pub(crate) enum WaitKind {
     Barrier,
     /// Another's initialisation of a cell.
     Once,
+    /// Blocking code that runs on another thread.
+    Blocking,
+    /// Somebody calls the waker of a future.
+    Future,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -52,7 +56,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -69,6 +73,8 @@ impl WaitKind {
         Self::Semaphore,
         Self::Barrier,
         Self::Once,
+        Self::Blocking,
+        Self::Future,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -114,6 +120,8 @@ impl fmt::Display for WaitKind {
             Self::Semaphore => f.write_str("acquire of a semaphore"),
             Self::Barrier => f.write_str("wait at a barrier"),
             Self::Once => f.write_str("the initialisation of a cell"),
+            Self::Blocking => f.write_str("block_on_io"),
+            Self::Future => f.write_str("block_on"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }

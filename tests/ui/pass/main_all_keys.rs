@@ -14,6 +14,7 @@ const SLICE: u64 = 300_000;
     shutdown_timeout = Duration::from_millis(100),
     stall_after = "20ms",
     spares = 0,
+    blocking_threads = 8,
     on_stall = |stall| eprintln!("{stall}"),
     alloc = false,
     crate = ::smarm,
