@@ -721,8 +721,8 @@ fn a_kill_that_is_swallowed_is_thrown_again_at_each_safe_point_but_not_for_ever(
     });
 }
 
-#[test]
 #[cfg_attr(smarm_chaos, ignore = "an actor that is joined may have ended, and then nothing is waited for")]
+#[test]
 fn a_swallowed_kill_cuts_short_each_kind_of_wait() {
     actors(|| {
         let (desk, open) = held();
