@@ -2,6 +2,7 @@
 
 mod bank;
 mod chat;
+mod http;
 mod pipeline;
 mod quickstart;
 mod sources;

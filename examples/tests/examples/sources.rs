@@ -6,6 +6,8 @@
 mod bank;
 #[path = "../../chat.rs"]
 mod chat;
+#[path = "../../http.rs"]
+mod http;
 #[path = "../../pipeline.rs"]
 mod pipeline;
 #[path = "../../quickstart.rs"]
