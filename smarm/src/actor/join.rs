@@ -91,8 +91,10 @@ impl<T> JoinHandle<T> {
                 if !header.has_own_thread() {
                     task::run_next(slot, self.pid);
                 }
-                // Who waits for a lock in a cycle that this closes looks again, and gives up.
-                wait::lock_waiters_in_cycle(slot, self.pid).into_iter().for_each(park::unpark);
+                // Who waits for a lock in a cycle that this closes looks again, and gives up. Most often the other one does not wait.
+                if wait::waits(self.pid) {
+                    wait::lock_waiters_in_cycle(slot, self.pid).into_iter().for_each(park::unpark);
+                }
                 park::park(slot, self.wait_kind(slot), Some(&header.wait), deadline_ns);
                 header.deregister(me);
             }

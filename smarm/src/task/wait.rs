@@ -304,6 +304,7 @@ pub(crate) fn cycle(me: SlotRef, on: Pid) -> Option<Box<[Pid]>> {
 }
 
 /// Those who wait for a lock in the cycle that would be closed if `me`, whose edge is published, waited for `on` without a way to give up.
+#[cold]
 pub(crate) fn lock_waiters_in_cycle(me: SlotRef, on: Pid) -> Vec<Pid> {
     // Ordering: Relaxed. A guess; who is woken looks for itself.
     let waits_for_lock = |pid: &Pid| slot::slot_of(*pid).waits_on.load(Ordering::Relaxed) & IS_LOCK != 0;
@@ -331,6 +332,13 @@ fn chain(me: Pid, on: Pid) -> Option<Vec<Found>> {
         }
     }
     None
+}
+
+/// Whether an actor waits for another one; a guess that costs a load.
+#[inline]
+pub(crate) fn waits(pid: Pid) -> bool {
+    // Ordering: SeqCst; see above.
+    slot::slot_of(pid).waits_on.load(Ordering::SeqCst) != 0
 }
 
 #[inline]
