@@ -24,7 +24,7 @@ use crate::task::source::{EventSource, Interest, SourceRef};
 ///
 /// # Errors
 ///
-/// See [the module](self#errors-that-smarm-adds); else what the kernel says.
+/// See [the module](crate::io#errors-that-smarm-adds); else what the kernel says.
 pub fn wait_readable(descriptor: &impl AsFd) -> io::Result<()> {
     wait(descriptor.as_fd(), Interest::Read, None)
 }
@@ -94,11 +94,11 @@ pub fn wait_writable_raw(descriptor: RawFd) -> io::Result<()> {
     wait_number(descriptor, Interest::Write, None)
 }
 
-/// [`read`] by number.
+/// [`read()`] by number.
 ///
 /// # Errors
 ///
-/// As of [`read`] and [`wait_readable_raw`].
+/// As of [`read()`] and [`wait_readable_raw`].
 pub fn read_raw(descriptor: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     transfer(descriptor, Interest::Read, || {
         // SAFETY: the buffer is valid for so many bytes.
@@ -106,11 +106,11 @@ pub fn read_raw(descriptor: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     })
 }
 
-/// [`write`] by number.
+/// [`write()`] by number.
 ///
 /// # Errors
 ///
-/// As of [`write`] and [`wait_readable_raw`].
+/// As of [`write()`] and [`wait_readable_raw`].
 pub fn write_raw(descriptor: RawFd, bytes: &[u8]) -> io::Result<usize> {
     transfer(descriptor, Interest::Write, || {
         // SAFETY: the bytes are initialised, and valid for the call.

@@ -14,7 +14,7 @@ use crate::sys::clock;
 use crate::task::evented::Evented;
 use crate::task::source::Interest;
 
-/// A connection over TCP; as [`std::net::TcpStream`]. See [the module](super).
+/// A connection over TCP; as [`std::net::TcpStream`]. See [the module](crate::net).
 pub struct TcpStream {
     evented: Evented<net::TcpStream>,
     timeouts: Timeouts,
@@ -168,7 +168,7 @@ impl Write for &TcpStream {
 
 stream_by_value!(TcpStream);
 
-/// What accepts connections over TCP; as [`std::net::TcpListener`]. See [the module](super).
+/// What accepts connections over TCP; as [`std::net::TcpListener`]. See [the module](crate::net).
 pub struct TcpListener {
     evented: Evented<net::TcpListener>,
     timeouts: Timeouts,
@@ -190,7 +190,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// As the system says. [When descriptors run out](super#when-descriptors-run-out) it can be called again, after a while.
+    /// As the system says. [When descriptors run out](crate::net#when-descriptors-run-out) it can be called again, after a while.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted =
             self.evented.retry(Interest::Read, || self.timeouts.read.deadline_ns(), net::TcpListener::accept);

@@ -11,7 +11,7 @@ use super::common::Timeouts;
 use crate::task::evented::Evented;
 use crate::task::source::Interest;
 
-/// Datagrams over UDP; as [`std::net::UdpSocket`]. See [the module](super).
+/// Datagrams over UDP; as [`std::net::UdpSocket`]. See [the module](crate::net).
 pub struct UdpSocket {
     evented: Evented<net::UdpSocket>,
     timeouts: Timeouts,

@@ -14,7 +14,7 @@ use super::common::Timeouts;
 use crate::task::evented::{self, Evented};
 use crate::task::source::Interest;
 
-/// A connection; as [`std::os::unix::net::UnixStream`]. See [the module](super).
+/// A connection; as [`std::os::unix::net::UnixStream`]. See [the module](crate::net).
 pub struct UnixStream {
     evented: Evented<net::UnixStream>,
     timeouts: Timeouts,
@@ -106,7 +106,7 @@ impl Write for &UnixStream {
 
 stream_by_value!(UnixStream);
 
-/// What accepts connections; as [`std::os::unix::net::UnixListener`]. See [the module](super).
+/// What accepts connections; as [`std::os::unix::net::UnixListener`]. See [the module](crate::net).
 pub struct UnixListener {
     evented: Evented<net::UnixListener>,
     timeouts: Timeouts,
@@ -128,7 +128,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// As the system says; see [when descriptors run out](super#when-descriptors-run-out).
+    /// As the system says; see [when descriptors run out](crate::net#when-descriptors-run-out).
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let accepted = self.evented.retry(
             Interest::Read,
@@ -168,7 +168,7 @@ impl Iterator for UnixIncoming<'_> {
     }
 }
 
-/// Datagrams; as [`std::os::unix::net::UnixDatagram`]. See [the module](super).
+/// Datagrams; as [`std::os::unix::net::UnixDatagram`]. See [the module](crate::net).
 pub struct UnixDatagram {
     evented: Evented<net::UnixDatagram>,
     timeouts: Timeouts,

@@ -40,7 +40,7 @@ impl WaitTimeoutResult {
 ///
 /// The wait has no limit unless it is given one; taking the mutex again afterwards has the mutex's, 30 s. An actor that is killed while
 /// it waits unwinds *without* the mutex, and passes a notification on that it had got. Between actors a
-/// [channel](crate::channel) is most often clearer. `std`'s cousin is [`std::sync::Condvar`].
+/// [channel](mod@crate::channel) is most often clearer. `std`'s cousin is [`std::sync::Condvar`].
 ///
 /// ```
 /// use smarm::{Mutex, scope, sync::Condvar};
