@@ -13,13 +13,13 @@
 //! All of it is under one small lock. The writer's name stands beside it, for those who look for cycles; readers have no names, so a cycle that
 //! leads over a reader is found by the timeout only.
 
+use crate::sys::atomic::{AtomicU64, Ordering};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::PoisonError;
 use std::time::Duration;
 

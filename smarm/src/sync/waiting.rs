@@ -9,7 +9,7 @@
 //! a report of a deadlock (`sched::quiet`), which asks that no deadline is pending, is never about such a lock. A join that closes a
 //! cycle later wakes those in it, who look again.
 
-use core::sync::atomic::AtomicU64;
+use crate::sys::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::error::LockError;
