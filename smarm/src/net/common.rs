@@ -204,9 +204,33 @@ macro_rules! socket_timeouts {
     };
 }
 
-/// `Read` and `Write` for a stream by value, as for one by reference.
-macro_rules! stream_by_value {
+/// `Read` and `Write` for a stream, by reference and by value.
+macro_rules! stream_reads_and_writes {
     ($name:ident) => {
+        impl Read for &$name {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.reading(|mut socket| socket.read(buffer))
+            }
+
+            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.reading(|mut socket| socket.read_vectored(buffers))
+            }
+        }
+
+        impl Write for &$name {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.writing(|mut socket| socket.write(bytes))
+            }
+
+            fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.writing(|mut socket| socket.write_vectored(buffers))
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
         impl Read for $name {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
                 (&mut &*self).read(buffer)

@@ -142,31 +142,7 @@ fn connect(address: SocketAddr, deadline_ns: Option<u64>) -> io::Result<TcpStrea
     Ok(stream)
 }
 
-impl Read for &TcpStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reading(|mut socket| socket.read(buffer))
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.reading(|mut socket| socket.read_vectored(buffers))
-    }
-}
-
-impl Write for &TcpStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writing(|mut socket| socket.write(bytes))
-    }
-
-    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.writing(|mut socket| socket.write_vectored(buffers))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-stream_by_value!(TcpStream);
+stream_reads_and_writes!(TcpStream);
 
 /// What accepts connections over TCP; as [`std::net::TcpListener`]. See [the module](crate::net).
 pub struct TcpListener {

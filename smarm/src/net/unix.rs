@@ -80,31 +80,7 @@ impl UnixStream {
     }
 }
 
-impl Read for &UnixStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reading(|mut socket| socket.read(buffer))
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.reading(|mut socket| socket.read_vectored(buffers))
-    }
-}
-
-impl Write for &UnixStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writing(|mut socket| socket.write(bytes))
-    }
-
-    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.writing(|mut socket| socket.write_vectored(buffers))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-stream_by_value!(UnixStream);
+stream_reads_and_writes!(UnixStream);
 
 /// What accepts connections; as [`std::os::unix::net::UnixListener`]. See [the module](crate::net).
 pub struct UnixListener {
