@@ -176,13 +176,15 @@ fn wait(descriptor: BorrowedFd<'_>, interest: Interest, deadline_ns: Option<u64>
 /// Closed in another way, such a wait would go on: the kernel does not tell of it. Sockets of [`net`](crate::net) have a `close` of their own.
 pub fn close(descriptor: impl Into<OwnedFd>) {
     let descriptor = descriptor.into();
-    let number = descriptor.as_raw_fd();
-    // Closed before anybody is told: who waits again finds it gone.
-    drop(descriptor);
     let waits = {
         let _section = Section::begin(); // holds a lock
         let waiting = waiting();
-        [false, true].map(|writes| waiting.get(&(number, writes)).copied())
+        let number = descriptor.as_raw_fd();
+        let waits = [false, true].map(|writes| waiting.get(&(number, writes)).copied());
+        // Before anybody is told, so that who waits again finds it gone; and under the lock, so that nobody can wait for the next one of
+        // this number before.
+        drop(descriptor);
+        waits
     };
     waits.into_iter().flatten().for_each(EventSource::close);
 }

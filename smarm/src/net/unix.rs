@@ -12,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::common::Timeouts;
 use crate::task::evented::{self, Evented};
+use crate::task::preempt;
 use crate::task::source::Interest;
 
 /// A connection; as [`std::os::unix::net::UnixStream`]. See [the module](crate::net).
@@ -30,6 +31,7 @@ impl UnixStream {
     ///
     /// If there is no such listener.
     pub fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
+        preempt::checkpoint();
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -215,6 +217,7 @@ impl UnixDatagram {
     ///
     /// As the system says.
     pub fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        preempt::checkpoint();
         let (path, deadline_ns) = (path.as_ref(), self.timeouts.write.deadline_ns());
         // The system says that this socket can be written, although the other one has no room: so it is asked now and then.
         loop {

@@ -24,14 +24,14 @@ impl Worker {
         }
         let _section = Section::begin(); // holds a lock
         let _moving = source.lock();
-        if let Some(other) = worker_of(source) {
-            if source.has_other_waiter(interest) {
-                return Ok(true);
-            }
-            other.forget(source);
+        let other = worker_of(source);
+        if other.is_some() && source.has_other_waiter(interest) {
+            return Ok(true);
         }
         match self.epoll.add(source.descriptor(), source.token()) {
             Ok(()) => {
+                // Only now: were it refused here, who began to wait in the other direction meanwhile would never be told.
+                other.inspect(|other| other.forget(source));
                 source.set_place(here);
                 // Ordering: Relaxed. A worker that misses it sleeps in the same instance.
                 self.watched.fetch_add(1, Ordering::Relaxed);
