@@ -143,6 +143,36 @@ fn a_close_ends_the_wait_with_an_error() {
 }
 
 #[test]
+fn a_number_that_is_used_again_can_be_waited_for_at_once() {
+    plain(|| {
+        let runtime = runtime(1);
+        let (reader, mut old_writer) = pipe().expect("descriptors");
+        let number = reader.as_raw_fd();
+        let old = waiting(&runtime, number);
+        let (other, mut writer) = pipe().expect("descriptors");
+        // The number is another pipe's from here on; nobody has told the one who waits.
+        let reused = replace_by(other.as_raw_fd(), reader);
+        let new = runtime.handle().spawn(move || wait_readable_raw(number));
+        while runtime.stats().io_parked_count() < 2 && !new.is_finished() {
+            std::thread::sleep(MILLISECOND);
+        }
+        writer.write_all(b"x").expect("a reader");
+        new.join().expect("no panic").expect("readable");
+        old_writer.write_all(b"x").expect("the duplicate of the one who waits");
+        old.join().expect("no panic").expect("readable");
+        drop((reused, other));
+    });
+}
+
+/// Has the number of `of` be one of the same file as `from`.
+fn replace_by(from: RawFd, of: std::io::PipeReader) -> OwnedFd {
+    let of = OwnedFd::from(of);
+    // SAFETY: both are open; `of` is ours, and goes on to own its number.
+    assert_eq!(unsafe { libc::dup2(from, of.as_raw_fd()) }, of.as_raw_fd());
+    of
+}
+
+#[test]
 fn a_file_is_always_ready() {
     actors(|| {
         let file = File::open("/proc/self/exe").expect("a file");

@@ -5,7 +5,6 @@
 //! and takes it back at its end: what happens to the number meanwhile concerns nobody. A table keeps two actors from waiting for the same.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -178,9 +177,9 @@ pub fn close(descriptor: impl Into<OwnedFd>) {
     let descriptor = descriptor.into();
     let waits = {
         let _section = Section::begin(); // holds a lock
-        let waiting = waiting();
+        let mut waiting = waiting();
         let number = descriptor.as_raw_fd();
-        let waits = [false, true].map(|writes| waiting.get(&(number, writes)).copied());
+        let waits = [false, true].map(|writes| waiting.remove(&(number, writes)));
         // Before anybody is told, so that who waits again finds it gone; and under the lock, so that nobody can wait for the next one of
         // this number before.
         drop(descriptor);
@@ -200,25 +199,45 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 }
 
 /// The right to be the one who waits.
-struct Turn(RawFd, bool);
+struct Turn {
+    /// The key in the table.
+    key: (RawFd, bool),
+    source: SourceRef,
+}
 
 impl Turn {
     fn take(descriptor: RawFd, interest: Interest, source: SourceRef) -> io::Result<Self> {
         let _section = Section::begin(); // holds a lock
-        let turn = (descriptor, interest == Interest::Write);
-        match waiting().entry(turn) {
-            Entry::Occupied(_) => Err(evented::busy()),
-            Entry::Vacant(place) => {
-                place.insert(source);
-                Ok(Self(turn.0, turn.1))
-            }
+        let key = (descriptor, interest == Interest::Write);
+        let mut waiting = waiting();
+        // Its duplicate is open as long as it is in the table. Of another file: it waits for an earlier one of this number.
+        if waiting.get(&key).is_some_and(|other| is_same_file(other.descriptor(), source.descriptor())) {
+            return Err(evented::busy());
         }
+        waiting.insert(key, source);
+        Ok(Self { key, source })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let _section = Section::begin(); // holds a lock
-        waiting().remove(&(self.0, self.1));
+        let mut waiting = waiting();
+        // A later one of this number may have taken the place.
+        if waiting.get(&self.key).is_some_and(|source| core::ptr::eq(*source, self.source)) {
+            waiting.remove(&self.key);
+        }
     }
+}
+
+/// Whether two open descriptors are of one file, pipe or socket.
+fn is_same_file(one: RawFd, other: RawFd) -> bool {
+    let identity = |descriptor| {
+        // SAFETY: a structure of numbers.
+        let mut status: libc::stat = unsafe { core::mem::zeroed() };
+        // SAFETY: the structure is writable. A descriptor that is not open leaves the zeros.
+        unsafe { libc::fstat(descriptor, &raw mut status) };
+        (status.st_dev, status.st_ino)
+    };
+    identity(one) == identity(other)
 }
