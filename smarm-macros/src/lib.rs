@@ -222,6 +222,7 @@ pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[on_start]` | | before the first message |
 /// | `#[on_exit]` | `why: &ExitReason` | after the last message, whatever the reason; not after a last message that took `self`. After a panic the state may be half changed |
 /// | `#[on_down]` | `down: Down` | when an actor that this one monitors has ended |
+/// | `#[on_linked_exit]` | `exit: Exit` | when an exit signal comes: somebody who is linked has ended. Without this hook it ends the actor, unless the reason is `Normal` |
 /// | `#[every("1s")]` | | each second, between two messages; there may be several |
 /// | `#[idle("30s")]` | | when no message came for that long |
 ///

@@ -100,9 +100,10 @@ pub mod time;
 #[cfg(not(loom))]
 mod api {
     pub use crate::actor::{
-        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
-        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts,
-        reserve, scope, spawn, start, start_with,
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Exit, Exits, Handle,
+        JoinHandle, Monitor, MonitorRef, Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, Signal, StartError, Timer,
+        dead_letters, exit, failed_casts, link, monitor, reserve, scope, send_exit, signals, spawn, spawn_linked,
+        spawn_monitored, start, start_linked, start_with, trap_exit, unlink,
     };
     pub use crate::blocking::block_on_io;
     pub use crate::channel::unbounded as channel;

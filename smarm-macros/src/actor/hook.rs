@@ -19,7 +19,7 @@ pub(crate) struct Hook {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parameter {
     Ctx,
-    /// `why: &ExitReason`, `down: Down`
+    /// `why: &ExitReason`, `down: Down`, `exit: Exit`
     News,
 }
 
@@ -29,6 +29,7 @@ impl Event {
             Self::Start => "on_start",
             Self::Exit => "on_exit",
             Self::Down => "on_down",
+            Self::LinkedExit => "on_linked_exit",
             Self::Every(_) => "every",
             Self::Idle(_) => "idle",
         }
@@ -39,6 +40,7 @@ impl Event {
         match self {
             Self::Exit => Some("why: &ExitReason"),
             Self::Down => Some("down: Down"),
+            Self::LinkedExit => Some("exit: Exit"),
             Self::Start | Self::Every(_) | Self::Idle(_) => None,
         }
     }
@@ -107,6 +109,7 @@ fn check_news(event: &Event, typed: &Typed<'_>, mistakes: &mut Mistakes) {
     let fits = match event {
         Event::Exit => lent.is_some_and(|reference| types::is_called(&reference.elem, "ExitReason")),
         Event::Down => types::is_called(typed.ty, "Down"),
+        Event::LinkedExit => types::is_called(typed.ty, "Exit"),
         Event::Start | Event::Every(_) | Event::Idle(_) => false,
     };
     if fits {

@@ -42,11 +42,13 @@ pub(crate) enum Event {
     Start,
     Exit,
     Down,
+    LinkedExit,
     Every(Value),
     Idle(Value),
 }
 
-const WORDS: [&str; 8] = ["call", "cast", "skip", "on_start", "on_exit", "on_down", "every", "idle"];
+const WORDS: [&str; 9] =
+    ["call", "cast", "skip", "on_start", "on_exit", "on_down", "on_linked_exit", "every", "idle"];
 
 /// What other frameworks call the same.
 const ALIASES: [(&str, &str); 12] = [
@@ -57,7 +59,7 @@ const ALIASES: [(&str, &str); 12] = [
     ("stopped", "on_exit"),
     ("terminate", "on_exit"),
     ("post_stop", "on_exit"),
-    ("on_link_died", "on_down"),
+    ("on_link_died", "on_linked_exit"),
     ("ask", "call"),
     ("tell", "cast"),
     ("interval", "every"),
@@ -92,10 +94,6 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> 
 
 /// What to say of an attribute that is nobody's, but nearly ours. rustc has the word for all others.
 fn advice(name: &str) -> Option<String> {
-    if name == "on_linked_exit" {
-        let sentence = "`#[on_linked_exit]` is not there yet: remove it";
-        return Some(sentence.to_owned());
-    }
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, word)| *word);
     let word = alias.or_else(|| advice::slip(name, WORDS))?;
     Some(format!("unknown attribute `{name}`; did you mean `#[{word}]`?"))
@@ -160,10 +158,11 @@ fn event(name: &str, attribute: &Attribute, mistakes: &mut Mistakes) -> Option<E
         "on_start" => Event::Start,
         "on_exit" => Event::Exit,
         "on_down" => Event::Down,
+        "on_linked_exit" => Event::LinkedExit,
         "every" => Event::Every(period(name, attribute, mistakes)?),
         _ => Event::Idle(period(name, attribute, mistakes)?),
     };
-    if let Event::Start | Event::Exit | Event::Down = event {
+    if let Event::Start | Event::Exit | Event::Down | Event::LinkedExit = event {
         no_list(attribute, mistakes);
     }
     Some(event)

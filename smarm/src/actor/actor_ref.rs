@@ -8,7 +8,9 @@ use core::time::Duration;
 
 use super::dead_letters;
 use super::delivery::{self, Timer};
+use super::links;
 use super::mailbox::{Overflow, Push};
+use super::monitor::{Monitor, monitor};
 use super::recipient::Recipient;
 use super::server::{Core, System};
 use crate::channel::TrySendError;
@@ -276,6 +278,33 @@ impl<M> ActorRef<M> {
     /// Asks the server to end at its next safe point, also in the middle of a message; see [`kill`](crate::kill()).
     pub fn kill(&self) {
         park::kill(self.pid());
+    }
+
+    /// Watches the server; see [`monitor`](crate::monitor()). If it is restarted, its next life has a `Pid` and monitors of its own.
+    #[must_use = "a monitor that is dropped watches nobody"]
+    pub fn monitor(&self) -> Monitor {
+        self.used();
+        monitor(self.pid())
+    }
+
+    /// Links the server with the actor that runs here; see [`link`](crate::link()).
+    ///
+    /// # Panics
+    ///
+    /// On a plain thread.
+    #[track_caller]
+    pub fn link(&self) {
+        links::link(self.pid());
+    }
+
+    /// Takes such a link away; see [`unlink`](crate::unlink()).
+    ///
+    /// # Panics
+    ///
+    /// On a plain thread.
+    #[track_caller]
+    pub fn unlink(&self) {
+        links::unlink(self.pid());
     }
 
     /// Waits for the server's end, and tells why it ended. Does not ask it to: see [`stop`](Self::stop). May park, on any thread.

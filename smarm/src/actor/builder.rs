@@ -3,11 +3,15 @@
 use core::panic::Location;
 use std::io;
 
+use super::bonds;
 use super::job::{Options, Prepared};
 use super::join::JoinHandle;
+use super::monitor::{Monitor, monitor};
+use super::signals;
+use crate::pid::Pid;
 use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
 use crate::task::slot::JobThread;
-use crate::task::{self, alloc};
+use crate::task::{self, alloc, current};
 
 /// Starts an actor that runs `f` on a stack of its own.
 ///
@@ -36,10 +40,68 @@ where
 {
     match Builder::new().spawn(f) {
         Ok(handle) => handle,
-        Err(error) => {
-            panic!("cannot start another actor: {error} (`Builder::spawn` returns this as an error)")
-        }
+        Err(error) => refuse(&error, "`Builder::spawn`"),
     }
+}
+
+/// Starts an actor as [`spawn`] does, linked with the caller from its first instruction on: if one of them fails, the other one ends
+/// too; see [`link`](crate::link()). Never parks. Erlang's cousin is `spawn_link/1`.
+///
+/// # Panics
+///
+/// On a plain thread, or if stacks or memory are exhausted.
+///
+/// ```
+/// smarm::run(|| {
+///     let parent = smarm::spawn(|| {
+///         smarm::spawn_linked(|| smarm::exit(smarm::ExitReason::Shutdown));
+///         smarm::sleep(std::time::Duration::MAX);
+///     });
+///     assert!(matches!(parent.join(), Err(smarm::ExitReason::Shutdown)));
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_linked<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn_linked(f) {
+        Ok(handle) => handle,
+        Err(error) => refuse(&error, "`Builder::spawn_linked`"),
+    }
+}
+
+/// Starts an actor as [`spawn`] does, monitored from its first instruction on; see [`monitor`](crate::monitor()). Never parks. Erlang's
+/// cousin is `spawn_monitor/1`.
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// ```
+/// smarm::run(|| {
+///     let (worker, monitor) = smarm::spawn_monitored(|| 7);
+///     assert!(monitor.recv().unwrap().reason.is_normal());
+///     assert_eq!(worker.join().unwrap(), 7);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_monitored<F, T>(f: F) -> (JoinHandle<T>, Monitor)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn_monitored(f) {
+        Ok(both) => both,
+        Err(error) => refuse(&error, "`Builder::spawn_monitored`"),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse(error: &io::Error, fallible: &str) -> ! {
+    panic!("cannot start another actor: {error} ({fallible} returns this as an error)")
 }
 
 /// Makes an actor with a name, another stack size, or on another worker.
@@ -154,6 +216,49 @@ impl Builder {
         launch(Prepared::new(f, self.options()?), spread)
     }
 
+    /// Starts the actor, linked with the caller from its first instruction on; see [`link`](crate::link()).
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// On a plain thread.
+    #[track_caller]
+    pub fn spawn_linked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let me = current::pid()
+            .expect("`spawn_linked` was called on a thread that is no actor: only actors have links");
+        let spread = self.spread;
+        launch_bound(Prepared::new(f, self.options()?), spread, |child| _ = bonds::link(me, child))
+    }
+
+    /// Starts the actor, monitored from its first instruction on; see [`monitor`](crate::monitor()).
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Self::spawn).
+    #[track_caller]
+    pub fn spawn_monitored<F, T>(self, f: F) -> io::Result<(JoinHandle<T>, Monitor)>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let spread = self.spread;
+        let mut watching = None;
+        let bind = |child| watching = Some(monitor(child));
+        let handle = launch_bound(Prepared::new(f, self.options()?), spread, bind)?;
+        Ok((handle, watching.expect("it was bound before it could run")))
+    }
+
     pub(super) fn is_spread(&self) -> bool {
         self.spread
     }
@@ -182,6 +287,27 @@ pub(super) fn launch<F: FnOnce() -> T, T>(
     prepared: Prepared<F, T>,
     spread: bool,
 ) -> io::Result<JoinHandle<T>> {
-    let pid = task::spawn(prepared.job(), spread)?;
+    let parent = current::waiter();
+    if parent.ties.is_parent() {
+        return launch_bound(prepared, spread, |_| ());
+    }
+    let pid = task::spawn(parent, prepared.job(), spread, |_| ())?;
+    Ok(prepared.launched(pid))
+}
+
+/// The same for an actor with bonds, which are made by `bind` before it can run.
+#[track_caller]
+pub(super) fn launch_bound<F: FnOnce() -> T, T>(
+    prepared: Prepared<F, T>,
+    spread: bool,
+    bind: impl FnOnce(Pid),
+) -> io::Result<JoinHandle<T>> {
+    let parent = current::waiter();
+    let pid = task::spawn(parent, prepared.job(), spread, |pid| {
+        if parent.ties.is_parent() {
+            signals::announce(parent, pid);
+        }
+        bind(pid);
+    })?;
     Ok(prepared.launched(pid))
 }

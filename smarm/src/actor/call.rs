@@ -381,12 +381,13 @@ impl<M> ActorRef<M> {
             Silence::Undelivered if ended => self.down(false),
             Silence::Undelivered => CallError::Full { callee: self.pid() },
             Silence::Unanswered if ended => self.down(true),
+            Silence::Ended => self.down(true),
             Silence::Unanswered => CallError::Unanswered { callee: self.pid() },
         }
     }
 
     fn down(&self, delivered: bool) -> CallError {
-        let reason = self.core().exit_reason().unwrap_or(ExitReason::NoProc);
+        let reason = self.core().latest_reason().unwrap_or(ExitReason::NoProc);
         CallError::Down { reason, delivered, callee: self.pid() }
     }
 

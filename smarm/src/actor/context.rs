@@ -6,8 +6,11 @@ use core::time::Duration;
 
 use super::Actor;
 use super::actor_ref::ActorRef;
+use super::bonds::{self, Rank, WatchKey};
 use super::delivery::Timer;
-use super::server::Core;
+use super::server::{Core, News, System, SystemRef};
+use super::traits::Down;
+use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::current;
 
@@ -104,6 +107,67 @@ impl<A: Actor> Ctx<A> {
         self.stops
     }
 
+    /// Watches an actor: when it has ended, the hook `#[on_down]` is called, before any message. If it has ended already, that comes at once, with
+    /// [`ExitReason::NoProc`]. The watch ends with this server's life, or by [`demonitor`](Self::demonitor). Never parks. See
+    /// [`monitor`](crate::monitor()).
+    ///
+    /// ```
+    /// use smarm::{Ctx, Down, Pid};
+    ///
+    /// #[derive(Default)]
+    /// pub struct Nurse { lost: Vec<Pid> }
+    /// #[smarm::actor]
+    /// impl Nurse {
+    ///     pub fn watch(&mut self, pid: Pid, ctx: &mut Ctx<Self>) { ctx.monitor(pid); }
+    ///     pub fn lost(&self) -> usize { self.lost.len() }
+    ///     #[on_down]
+    ///     fn down(&mut self, down: Down) { self.lost.push(down.pid) }
+    /// }
+    ///
+    /// smarm::run(|| {
+    ///     let nurse = Nurse::default().start();
+    ///     let patient = smarm::spawn(|| panic!("ouch"));
+    ///     nurse.watch(patient.pid());
+    ///     while nurse.lost().unwrap() == 0 { smarm::yield_now() }
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the context is detached, or was moved out of its server.
+    #[track_caller]
+    pub fn monitor(&self, pid: Pid) -> MonitorRef {
+        let actor = self.actor();
+        let (life, reference) = (actor.pid(), SystemRef::new(actor.core()));
+        let watcher = Box::new(move |down| {
+            reference.push(System::News(life, News::Down(down)));
+        });
+        let key = match bonds::watch(pid, Rank::Monitor, watcher) {
+            Ok(key) => {
+                bonds::note_watch(life, pid, key);
+                Some(key)
+            }
+            Err(watcher) => {
+                watcher(Down { pid, reason: ExitReason::NoProc });
+                None
+            }
+        };
+        MonitorRef { pid, key }
+    }
+
+    /// Ends a watch that [`monitor`](Self::monitor) began. False if the actor had ended before: then `#[on_down]` was called, or will be. Never
+    /// parks. Erlang's cousin is `demonitor/1`.
+    ///
+    /// # Panics
+    ///
+    /// If the context is detached, or was moved out of its server.
+    #[track_caller]
+    pub fn demonitor(&self, monitor: MonitorRef) -> bool {
+        let MonitorRef { pid, key: Some(key) } = monitor else { return false };
+        bonds::forget_watch(self.pid(), pid, key);
+        bonds::unwatch(pid, key)
+    }
+
     /// Sends this server a message after a delay; see [`ActorRef::send_after`].
     ///
     /// # Panics
@@ -113,6 +177,14 @@ impl<A: Actor> Ctx<A> {
     pub fn send_after(&self, delay: Duration, message: A::Msg) -> Timer {
         self.actor().send_after(delay, message)
     }
+}
+
+/// A watch that a server has begun; see [`Ctx::monitor`]. Dropping it changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MonitorRef {
+    pid: Pid,
+    /// `None`: the actor had ended.
+    key: Option<WatchKey>,
 }
 
 impl<A: Actor> fmt::Debug for Ctx<A> {

@@ -4,9 +4,11 @@ use core::fmt::Write as _;
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
+use super::bonds;
 use crate::exit::{ExitReason, PanicInfo, payload_message};
+use crate::pid::Pid;
 use crate::sys::stderr;
 use crate::task::current;
 use crate::task::park::{self, KillSignal};
@@ -18,7 +20,7 @@ pub(super) fn run_to_end<T>(slot: SlotRef, f: impl FnOnce() -> T) -> Result<T, E
     let ended = panic::catch_unwind(AssertUnwindSafe(|| if killed { drop_unstarted(f) } else { Some(f()) }));
     match ended {
         Ok(Some(value)) => Ok(value),
-        Ok(None) => Err(ExitReason::Killed),
+        Ok(None) => Err(bonds::verdict(slot)),
         Err(payload) => Err(reason_of(slot, payload)),
     }
 }
@@ -31,10 +33,74 @@ fn drop_unstarted<T>(f: impl FnOnce() -> T) -> Option<T> {
 
 pub(super) fn reason_of(slot: SlotRef, payload: Box<dyn Any + Send>) -> ExitReason {
     if payload.is::<KillSignal>() {
-        return ExitReason::Killed;
+        return bonds::verdict(slot);
     }
-    let place = slot.take_panic_place();
-    ExitReason::Panicked(PanicInfo::new(payload, place))
+    match payload.downcast::<ExitSignal>() {
+        Ok(signal) => signal.0,
+        Err(payload) => ExitReason::Panicked(PanicInfo::new(payload, slot.take_panic_place())),
+    }
+}
+
+/// What an actor unwinds with that ends itself. Nobody outside this crate can name it.
+struct ExitSignal(ExitReason);
+
+/// Ends the actor that runs here, for this reason: it unwinds, so that its destructors run, and calls no panic hook.
+///
+/// Joiners, links and monitors get the reason. A server ends so too; the caller whose message it handled gets
+/// [`CallError::Down`](crate::CallError::Down). A `catch_unwind` in the actor would swallow it. Never parks. Erlang's cousin is `exit/1`.
+///
+/// # Panics
+///
+/// On a plain thread. In a destructor that runs while the actor unwinds, a second unwinding aborts the process, as any panic does there.
+///
+/// ```
+/// use smarm::ExitReason;
+///
+/// smarm::run(|| {
+///     let worker = smarm::spawn(|| {
+///         let error = "12x".parse::<u32>().unwrap_err();
+///         smarm::exit(ExitReason::Error(std::sync::Arc::new(error)));
+///     });
+///     let reason = worker.join().unwrap_err();
+///     assert_eq!(reason.to_string(), "error: invalid digit found in string");
+/// });
+/// ```
+#[track_caller]
+pub fn exit(reason: ExitReason) -> ! {
+    assert!(
+        current::actor().is_some(),
+        "`smarm::exit` was called on a thread that is no actor: return, or use `std::process::exit`"
+    );
+    panic::resume_unwind(Box::new(ExitSignal(reason)));
+}
+
+/// Whom the end of an actor is told: groups, links and monitors at once, its keeper at last.
+#[must_use = "the keeper waits for the word"]
+pub(super) struct Obituary {
+    keeper: Option<Arc<dyn bonds::Keeper>>,
+    pid: Pid,
+    reason: Option<ExitReason>,
+    on_request: bool,
+}
+
+/// Tells of the end of the actor that runs here, but for its joiners and its keeper.
+pub(super) fn tell_bonds(slot: SlotRef, reason: impl FnOnce() -> ExitReason, on_request: bool) -> Obituary {
+    let (released, pid) = (bonds::release(slot), slot.pid());
+    if released.is_empty() {
+        return Obituary { keeper: None, pid, reason: None, on_request };
+    }
+    let reason = reason();
+    let keeper = released.tell(pid, &reason);
+    Obituary { keeper, pid, reason: Some(reason), on_request }
+}
+
+impl Obituary {
+    /// Last of all, when nothing of the actor is in use.
+    pub(super) fn tell_keeper(self) {
+        if let (Some(keeper), Some(reason)) = (self.keeper, self.reason) {
+            keeper.ended(self.pid, reason, self.on_request);
+        }
+    }
 }
 
 /// Runs what may panic after the actor's end is decided: the first reason wins, the hook has told of the second.

@@ -13,7 +13,7 @@
 //!
 //! Each side ends its part by a swap, so exactly one of them is second, and frees the block.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
@@ -27,7 +27,7 @@ use crate::pid::Pid;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::stack::StackClass;
 use crate::task::park;
-use crate::task::slot::{Job, JobKind, JobThread, SlotRef, Turn};
+use crate::task::slot::{Job, JobKind, JobPid, JobThread, SlotRef, Turn};
 use crate::task::wait::WaitObject;
 use crate::task::{self, current};
 
@@ -93,10 +93,10 @@ impl<F: FnOnce() -> T, T> Prepared<F, T> {
     pub(super) unsafe fn borrowing(closure: F, options: Options, scope: Option<Arc<ScopeData>>) -> Self {
         let job = Job {
             kind: const { &JobKind { run: run::<F, T>, name } },
-            pid: None,
+            pid: JobPid::default(),
             spawned_at: options.spawned_at,
             stack_class: options.stack_class,
-            thread: options.thread,
+            thread: Cell::new(options.thread),
             preempt_in_alloc: false,
         };
         let header = Header {
@@ -153,6 +153,8 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     let closure = unsafe { ManuallyDrop::take(&mut (*payload).closure) };
     let result = exit::run_to_end(slot, closure);
     task::count_exit(slot, exit::outcome_of(&result));
+    let reason = || result.as_ref().err().cloned().unwrap_or(ExitReason::Normal);
+    let obituary = exit::tell_bonds(slot, reason, false);
     // SAFETY: the payload is nothing now, and ours until the swap.
     unsafe { (*payload).result = ManuallyDrop::new(result) };
     // SAFETY: as above; the header's scope is ours until the swap.
@@ -164,6 +166,7 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     if let Some(scope) = scope {
         scope.child_ended();
     }
+    obituary.tell_keeper();
     Turn::Ended
 }
 
@@ -241,7 +244,7 @@ impl Header {
 
     /// Whether the actor runs on a thread of its own, where alone it can be started.
     pub(super) fn has_own_thread(&self) -> bool {
-        self.job.thread != JobThread::Any
+        self.job.thread.get() != JobThread::Any
     }
 
     /// Registers a joiner. False if the actor has ended.

@@ -315,6 +315,16 @@ impl<M, S, W: Copy + PartialEq, E: Default> Mailbox<M, S, W, E> {
         Pop::Message(message, waiter)
     }
 
+    /// The server has ended, and may be started again: messages wait for that, and need nobody to wake it. The system messages, and whether it
+    /// was asked to stop.
+    pub(super) fn pause(&self) -> (VecDeque<S>, bool) {
+        let _section = Section::begin();
+        let mut lanes = self.lock();
+        lanes.asleep = false;
+        let system = lanes.aside.as_mut().map(|aside| core::mem::take(&mut aside.system));
+        (system.unwrap_or_default(), lanes.stop_after.take().is_some())
+    }
+
     /// Refuses all from now on, and hands out what is left.
     pub(super) fn close(&self) -> Left<M, S, W> {
         let _section = Section::begin();

@@ -5,11 +5,20 @@
 //! | `builder`, `job`, `join`, `scope` | thread actors |
 //! | `traits`, `options` | what `#[smarm::actor]` implements and says |
 //! | `start`, `server`, `context`, `plans` | a server's life |
+//! | `bonds`, `links`, `monitor`, `signals` | who hears of an end |
 //! | `mailbox`, `actor_ref`, `call`, `result`, `delivery`, `recipient`, `dead_letters` | its messages |
 //! | `exit` | how both kinds end |
 
 #[cfg(not(loom))]
 mod actor_ref;
+#[cfg(not(loom))]
+mod bonds;
+#[cfg(not(loom))]
+mod links;
+#[cfg(not(loom))]
+mod monitor;
+#[cfg(not(loom))]
+mod signals;
 #[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
@@ -47,20 +56,26 @@ mod traits;
 #[cfg(not(loom))]
 mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
-    pub use super::builder::{Builder, spawn};
+    pub(crate) use super::bonds::{Keeper, Rank, WatchKey, Watcher, unwatch, watch};
+    pub use super::builder::{Builder, spawn, spawn_linked, spawn_monitored};
     pub use super::call::{CallError, ReplyTo, received};
-    pub use super::context::Ctx;
+    pub use super::context::{Ctx, MonitorRef};
     pub use super::dead_letters::dead_letters;
     pub use super::delivery::Timer;
+    pub use super::exit::exit;
     pub(crate) use super::exit::install_panic_hook;
     pub(crate) use super::job::{Options, Prepared};
     pub use super::join::JoinHandle;
+    pub use super::links::{Exit, Exits, link, send_exit, trap_exit, unlink};
     pub use super::mailbox::Overflow;
+    pub use super::monitor::{Monitor, monitor};
     pub use super::options::ServerOptions;
     pub use super::recipient::Recipient;
     pub use super::result::{ResultLike, cast_result, failed_casts, flat};
     pub use super::scope::{Scope, ScopedJoinHandle, scope};
-    pub use super::start::{Build, Reserved, StartError, reserve, start, start_with};
+    pub(crate) use super::server::Kept;
+    pub use super::signals::{Signal, signals};
+    pub use super::start::{Build, Reserved, StartError, reserve, start, start_linked, start_with};
     pub use super::traits::{
         Actor, Down, Handle, every_argument_and_reply_must_be_send, the_state_of_an_actor_must_be_send,
     };

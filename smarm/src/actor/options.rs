@@ -20,6 +20,7 @@ pub struct ServerOptions {
     pub(super) stop_on_drop: bool,
     pub(super) own_thread: bool,
     pub(super) on_start: bool,
+    pub(super) on_linked_exit: bool,
     pub(super) every: Vec<Duration>,
     pub(super) idle: Option<Duration>,
 }
@@ -36,6 +37,7 @@ impl ServerOptions {
             stop_on_drop: false,
             own_thread: false,
             on_start: false,
+            on_linked_exit: false,
             every: Vec::new(),
             idle: None,
         }
@@ -91,6 +93,12 @@ impl ServerOptions {
     /// There is an `#[on_start]`: the server runs as soon as it is started.
     pub fn on_start(mut self) -> Self {
         self.on_start = true;
+        self
+    }
+
+    /// There is an `#[on_linked_exit]`: exit signals come as messages.
+    pub fn on_linked_exit(mut self) -> Self {
+        self.on_linked_exit = true;
         self
     }
 

@@ -7,13 +7,13 @@ use core::time::Duration;
 
 use super::delivery;
 use super::options::ServerOptions;
-use super::server::{Core, System};
+use super::server::{Core, News, System};
 use crate::sys::clock;
 use crate::task::{self, Armed, Fire, Runtime, current};
 
 pub(super) struct Plans {
     /// Pushes a system message to the server whose plans these are.
-    push: Box<dyn Fn(System) -> Box<dyn Fire>>,
+    push: Box<dyn Fn(News) -> Box<dyn Fire>>,
     periods: Vec<Period>,
     idle: Option<Idle>,
 }
@@ -36,25 +36,25 @@ impl Plans {
         if options.every.is_empty() && options.idle.is_none() {
             return None;
         }
-        let core = NonNull::from(core);
+        let (core, life) = (NonNull::from(core), core.pid());
         // SAFETY: called by the server, which lives while its plans do.
-        let push = Box::new(move |message| unsafe { Push::boxed(core, message) });
+        let push = Box::new(move |news| unsafe { Push::boxed(core, System::News(life, news)) });
         let mut plans = Self { push, periods: Vec::new(), idle: None };
         for (index, length) in options.every.iter().enumerate() {
             let next_ns = clock::deadline_after(*length);
-            let armed = plans.arm(next_ns, System::Tick(index as u32));
+            let armed = plans.arm(next_ns, News::Tick(index as u32));
             plans.periods.push(Period { length: *length, next_ns, armed });
         }
         plans.idle = options.idle.map(|after| {
-            let armed = plans.arm(clock::deadline_after(after), System::IdleCheck);
+            let armed = plans.arm(clock::deadline_after(after), News::IdleCheck);
             Idle { after, last_message_ns: clock::now_ns(), armed }
         });
         Some(Box::new(plans))
     }
 
-    fn arm(&self, deadline_ns: u64, message: System) -> Armed {
+    fn arm(&self, deadline_ns: u64, news: News) -> Armed {
         let slot = current::actor().expect("a server's plans are made by itself");
-        task::arm_firing(slot, deadline_ns, (self.push)(message))
+        task::arm_firing(slot, deadline_ns, (self.push)(news))
     }
 
     /// A message is about to be handled.
@@ -68,7 +68,7 @@ impl Plans {
     pub(super) fn repeat(&mut self, index: u32) {
         let period = &self.periods[index as usize];
         let next_ns = period.next_ns.saturating_add(period.length.as_nanos() as u64).max(clock::now_ns());
-        let armed = self.arm(next_ns, System::Tick(index));
+        let armed = self.arm(next_ns, News::Tick(index));
         let period = &mut self.periods[index as usize];
         (period.next_ns, period.armed) = (next_ns, armed);
     }
@@ -83,7 +83,7 @@ impl Plans {
             idle.last_message_ns = now_ns; // the next time of idleness begins
         }
         let next_ns = idle.last_message_ns.saturating_add(after_ns);
-        let armed = self.arm(next_ns, System::IdleCheck);
+        let armed = self.arm(next_ns, News::IdleCheck);
         self.idle.iter_mut().for_each(|idle| idle.armed = armed);
         due
     }

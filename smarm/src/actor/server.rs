@@ -14,9 +14,16 @@
 //! 1. `on_exit` (not after a by-value message), kills masked
 //! 2. the state is dropped
 //! 3. the mailbox closes; of what is left, calls are told so, casts become dead letters
-//! 4. joiners are told
+//! 4. links, then monitors are told
+//! 5. joiners are told
 //!
 //! Each step is shielded: a panic in it is reported, and changes nothing; the first reason wins.
+//!
+//! # Lives
+//!
+//! A server that a supervisor keeps ([`Kept`]) has one block, and a life, a `Pid` and a state, after the other. At the end of each, the mailbox stays open
+//! and messages wait (instead of 3 and 5), and the supervisor is told as the very last: then nobody uses what is the activation's, and the
+//! supervisor may start the next life, or do 3 and 5.
 //!
 //! # Who may touch what
 //!
@@ -25,24 +32,30 @@
 //! nobody can claim it before the worker, which does not know of the block, has published that it is idle. The block lives until
 //! the last reference goes; the server itself holds one until its end.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::panic::Location;
 use core::ptr::NonNull;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use super::actor_ref::ActorRef;
+use super::bonds::{self, Keeper};
 use super::context::Ctx;
 use super::exit;
+use super::links::{Exit, Trap};
 use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
+use super::options::ServerOptions;
 use super::plans::Plans;
+use super::signals;
 use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::task::park;
-use crate::task::slot::{Burial, Job, JobKind, JobThread, SlotRef, Turn, slot_of};
+use crate::task::reply::Silence;
+use crate::task::slot::{Burial, Job, JobKind, JobPid, JobThread, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
@@ -50,17 +63,26 @@ use crate::task::{self, current};
 pub(super) enum System {
     /// End, for this reason.
     Stop(ExitReason),
-    /// A period of this number is over.
-    Tick(u32),
     /// Arm a timer on the worker of the server.
     Arm(Box<dyn FnOnce(SlotRef) + Send>),
-    /// Look whether the server has been idle for long enough.
-    IdleCheck,
     /// The last handle was dropped. The server may have made another since.
     Unreachable,
+    /// What concerns only the life of this name: a server that was started again has another one.
+    News(Pid, News),
+}
+
+/// See [`System::News`].
+pub(super) enum News {
+    /// A period of this number is over.
+    Tick(u32),
+    /// Look whether the server has been idle for long enough.
+    IdleCheck,
     /// Somebody that is monitored has ended.
-    #[expect(dead_code, reason = "monitors send it")]
     Down(Down),
+    /// Somebody that is linked has ended.
+    Exit(Exit),
+    /// An actor that this one keeps has ended; what it calls it.
+    Kept(u64),
 }
 
 /// What handles know of a server.
@@ -96,7 +118,7 @@ struct Own<A: Actor> {
 }
 
 /// Makes the state, inside the server.
-pub(super) type Builder<A> = Box<dyn FnOnce() -> Result<A, ExitReason> + Send>;
+pub(crate) type Builder<A> = Box<dyn FnOnce() -> Result<A, ExitReason> + Send>;
 
 enum State<A> {
     /// To be built by the first activation.
@@ -117,13 +139,13 @@ pub(super) enum Birth<A> {
     Reserved(Builder<A>),
 }
 
-/// Starts a server.
+/// Starts a server; `link`: linked with the actor that runs here.
 ///
 /// # Safety
 ///
 /// State and messages are `Send + 'static`, whatever their types say.
 #[track_caller]
-pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::Msg>> {
+pub(super) unsafe fn start<A: Actor>(birth: Birth<A>, link: bool) -> io::Result<ActorRef<A::Msg>> {
     let options = A::__options();
     // A reserved one is awake for its senders: nobody but `activate_reserved` wakes it.
     let (state, runs, asleep) = match birth {
@@ -132,14 +154,43 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
         Birth::Builder(builder) => (State::Unbuilt(Box::new(builder)), true, false),
         Birth::Reserved(builder) => (State::Unbuilt(Box::new(builder)), false, false),
     };
-    let block = Box::new(Block {
+    let unborn = Unborn::<A>::new(state, asleep, &options);
+    let parent = current::waiter();
+    let has_bonds = options.on_linked_exit || link || parent.ties.is_parent();
+    // With bonds it may run only when they are made.
+    task::start_server(unborn.0.as_ptr().cast(), runs && !has_bonds)?;
+    let core: NonNull<Core<A::Msg>> = unborn.0.cast();
+    core::mem::forget(unborn);
+    // SAFETY: the one handle that was counted.
+    let actor = unsafe { ActorRef::from_raw(core, options.timeout) };
+    if has_bonds {
+        actor.core().bind(parent, link, options.on_linked_exit);
+        if runs {
+            activate_reserved(&actor);
+        }
+    }
+    Ok(actor)
+}
+
+fn job_thread(options: &ServerOptions) -> JobThread {
+    if options.own_thread { JobThread::Own } else { JobThread::Any }
+}
+
+/// A block that nobody has seen: there may be no slot, or no runtime.
+struct Unborn<A: Actor>(NonNull<Block<A>>);
+
+impl<A: Actor> Unborn<A> {
+    /// For a server that runs, and one handle.
+    #[track_caller]
+    fn new(state: State<A>, asleep: bool, options: &ServerOptions) -> Self {
+        let block = Box::new(Block {
         core: Core {
             job: Job {
                 kind: const { &JobKind { run: run::<A>, name: name::<A> } },
-                pid: None,
+                pid: JobPid::default(),
                 spawned_at: Location::caller(),
                 stack_class: options.stack_class(),
-                thread: if options.own_thread { JobThread::Own } else { JobThread::Any },
+                thread: Cell::new(job_thread(&options)),
                 preempt_in_alloc: false,
             },
             references: AtomicU32::new(2), // the server's own, and that of its handles
@@ -154,16 +205,9 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
         },
         own: UnsafeCell::new(Own { state, plans: None }),
     });
-    let unborn = Unborn(NonNull::from(Box::leak(block)));
-    task::start_server(unborn.0.as_ptr().cast(), runs)?;
-    let core = unborn.0.cast();
-    core::mem::forget(unborn);
-    // SAFETY: the one handle that was counted.
-    Ok(unsafe { ActorRef::from_raw(core, options.timeout) })
+        Self(NonNull::from(Box::leak(block)))
+    }
 }
-
-/// A block that nobody has seen: there may be no slot, or no runtime.
-struct Unborn<A: Actor>(NonNull<Block<A>>);
 
 impl<A: Actor> Drop for Unborn<A> {
     fn drop(&mut self) {
@@ -172,7 +216,7 @@ impl<A: Actor> Drop for Unborn<A> {
     }
 }
 
-/// Has a reserved server run its builder. Once.
+/// Has a server run that was started at rest, and what it has to run first. Once.
 pub(super) fn activate_reserved<M>(actor: &ActorRef<M>) {
     park::activate(slot_of(actor.pid()), actor.pid(), false);
 }
@@ -180,8 +224,10 @@ pub(super) fn activate_reserved<M>(actor: &ActorRef<M>) {
 /// Why a server has ended, and who wants to know.
 #[derive(Debug, Default)]
 pub(super) struct End {
-    /// Known before the mailbox closes, so that callers get it.
+    /// Why its latest life has ended. Known before the mailbox closes, so that callers get it.
     reason: Option<ExitReason>,
+    /// It was the last one.
+    is_final: bool,
     /// The last step was taken: joiners may go on.
     is_over: bool,
     joiners: Vec<Pid>,
@@ -195,7 +241,7 @@ impl<M> Core<M> {
     }
 
     pub(super) fn pid(&self) -> Pid {
-        self.job.pid.expect("a server has a name from its start")
+        self.job.pid.get().expect("a server has a name from its start")
     }
 
     pub(super) fn name(&self) -> &str {
@@ -286,6 +332,11 @@ impl<M> Core<M> {
 
     /// Why the server has ended, or is about to: it handles no message any more.
     pub(super) fn exit_reason(&self) -> Option<ExitReason> {
+        self.mailbox.end(|end| end.filter(|end| end.is_final).and_then(|end| end.reason.clone()))
+    }
+
+    /// Why its latest life has ended; it may have another one.
+    pub(super) fn latest_reason(&self) -> Option<ExitReason> {
         self.mailbox.end(|end| end.and_then(|end| end.reason.clone()))
     }
 
@@ -308,8 +359,57 @@ impl<M> Core<M> {
         self.mailbox.end_mut(|end| end.joiners.retain(|other| *other != joiner));
     }
 
-    fn note_end(&self, reason: ExitReason) {
-        self.mailbox.end_mut(|end| end.reason = Some(reason));
+    fn note_end(&self, reason: ExitReason, is_final: bool) {
+        let before = self.mailbox.end_mut(|end| {
+            end.is_final = is_final;
+            end.reason.replace(reason)
+        });
+        exit::shielded(|| drop(before));
+    }
+
+    /// Nobody will handle what is in the mailbox.
+    fn close(&self) {
+        bury_letters(self.mailbox.close());
+    }
+
+    /// What is in the mailbox waits for the next life. Whether the server was asked to stop.
+    fn pause(&self) -> bool {
+        let (system, mut asked) = self.mailbox.pause();
+        for message in system {
+            match message {
+                System::Arm(_) => self.push_system(message),
+                System::Stop(_) => asked = true,
+                System::Unreachable | System::News(..) => exit::shielded(|| drop(message)),
+            }
+        }
+        asked
+    }
+
+    /// Makes the bonds that a new server has from its start.
+    #[cold]
+    fn bind(&self, parent: SlotRef, link: bool, traps: bool)
+    where
+        M: 'static,
+    {
+        if traps {
+            self.trap_exits();
+        }
+        if parent.ties.is_parent() {
+            signals::announce(parent, self.pid());
+        }
+        if link {
+            bonds::link(parent.pid(), self.pid());
+        }
+    }
+
+    /// Has exit signals come as messages.
+    fn trap_exits(&self)
+    where
+        M: 'static,
+    {
+        let (life, reference) = (self.pid(), SystemRef::new(self));
+        let push = move |exit| reference.push(System::News(life, News::Exit(exit)));
+        drop(bonds::set_trap(life, Trap::Server(Arc::new(push))));
     }
 
     fn tell_joiners(&self) {
@@ -318,6 +418,114 @@ impl<M> Core<M> {
             core::mem::take(&mut end.joiners)
         });
         joiners.into_iter().for_each(park::unpark);
+    }
+}
+
+/// A reference to a server for its system messages; keeps the block.
+pub(super) struct SystemRef<M>(NonNull<Core<M>>);
+
+// SAFETY: it uses the core's mailbox and count of references only, which are for all threads.
+unsafe impl<M> Send for SystemRef<M> {}
+// SAFETY: as above.
+unsafe impl<M> Sync for SystemRef<M> {}
+
+impl<M> SystemRef<M> {
+    pub(super) fn new(core: &Core<M>) -> Self {
+        core.add_reference();
+        Self(NonNull::from(core))
+    }
+
+    /// False if the server has ended for good.
+    pub(super) fn push(&self, message: System) -> bool {
+        // SAFETY: the reference keeps the block alive.
+        let core = unsafe { self.0.as_ref() };
+        match core.mailbox.push_system(message) {
+            Ok(wake) => {
+                core.wake(wake, false);
+                true
+            }
+            Err(message) => {
+                exit::shielded(|| drop(message));
+                false
+            }
+        }
+    }
+}
+
+impl<M> Drop for SystemRef<M> {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours.
+        unsafe { Core::drop_reference(self.0) };
+    }
+}
+
+/// A server that a supervisor keeps: one block, one handle, and one life after the other. It is closed for good by [`bury`](Self::bury).
+pub(crate) struct Kept<A: Actor> {
+    actor: ActorRef<A::Msg>,
+    options: ServerOptions,
+}
+
+impl<A: Actor> Kept<A> {
+    /// A server without a life.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let options = A::__options();
+        let unborn = Unborn::<A>::new(State::Gone, false, &options);
+        let core: NonNull<Core<A::Msg>> = unborn.0.cast();
+        core::mem::forget(unborn);
+        // SAFETY: the one handle that was counted; the server's own reference is given back below, as by each life at its end.
+        let actor = unsafe { ActorRef::from_raw(core, options.timeout) };
+        // SAFETY: as above.
+        unsafe { Core::drop_reference(core) };
+        Self { actor, options }
+    }
+
+    pub(crate) fn handle(&self) -> A::Handle {
+        A::__handle(self.actor.clone())
+    }
+
+    /// Begins a life, whose state is built inside it.
+    ///
+    /// # Safety
+    ///
+    /// There was none before, or the keeper of the last one was told of its end. State and messages are `Send + 'static`, whatever
+    /// their types say.
+    pub(crate) unsafe fn start(&self, builder: Builder<A>, keeper: Arc<dyn Keeper>) -> io::Result<Pid> {
+        let core = self.actor.core();
+        let block = NonNull::from(core).cast::<Block<A>>();
+        // SAFETY: the core is the head of such a block; what is the activation's is nobody's between two lives.
+        let own = unsafe { &mut *(*block.as_ptr()).own.get() };
+        own.state = State::Unbuilt(Box::new(builder));
+        core.job.thread.set(job_thread(&self.options));
+        core.add_reference(); // its own
+        let job = block.as_ptr().cast();
+        let pid = task::start_server(job, false).inspect_err(|_| {
+            own.state = State::Gone;
+            // SAFETY: added above.
+            unsafe { Core::drop_reference(NonNull::from(core)) };
+        })?;
+        bonds::keep(pid, keeper);
+        if self.options.on_linked_exit {
+            core.trap_exits();
+        }
+        park::activate(slot_of(pid), pid, false);
+        Ok(pid)
+    }
+
+    /// Asks the life of this name to end, after the message in hand.
+    pub(crate) fn ask_to_stop(&self, reason: ExitReason) {
+        self.actor.core().push_system(System::Stop(reason));
+    }
+
+    /// There will be no other life: callers are told, casts become dead letters, joiners go on. Between two lives. Once; parks only in
+    /// destructors of messages.
+    pub(crate) fn bury(&self, reason: ExitReason) {
+        let core = self.actor.core();
+        park::mask_kill(|| {
+            core.note_end(reason, true);
+            core.close();
+            core.tell_joiners();
+        });
     }
 }
 
@@ -342,7 +550,26 @@ const MOST_HANDLES: u32 = u32::MAX / 2;
 /// How an activation goes on.
 enum Next {
     Rest(Turn),
-    Exit(ExitReason),
+    Exit(Last),
+}
+
+/// Why a life ends.
+struct Last {
+    reason: ExitReason,
+    /// Somebody has asked the server to stop.
+    on_request: bool,
+}
+
+impl From<ExitReason> for Last {
+    fn from(reason: ExitReason) -> Self {
+        Self { reason, on_request: false }
+    }
+}
+
+impl Last {
+    fn on_request(reason: ExitReason) -> Self {
+        Self { reason, on_request: true }
+    }
 }
 
 /// What the worker calls.
@@ -357,28 +584,29 @@ unsafe fn run<A: Actor>(job: *mut Job, slot: SlotRef) -> Turn {
     // SAFETY: the activation's alone; see the module's words.
     let own = unsafe { &mut *(*block).own.get() };
     let ended = panic::catch_unwind(AssertUnwindSafe(|| activate(core, own, slot)));
-    let reason = match ended {
+    let last = match ended {
         Ok(Next::Rest(turn)) => return turn,
-        Ok(Next::Exit(reason)) => reason,
-        Err(payload) => exit::reason_of(slot, payload),
+        Ok(Next::Exit(last)) => last,
+        Err(payload) => Last::from(exit::reason_of(slot, payload)),
     };
-    die(core, own, slot, reason);
+    let obituary = die(core, own, slot, last);
     task::forget_job(slot);
     // SAFETY: the server's own reference.
     unsafe { Core::drop_reference(NonNull::from(core)) };
+    obituary.tell_keeper();
     Turn::Ended
 }
 
 fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> Next {
     if slot.state.was_killed() {
-        return Next::Exit(ExitReason::Killed);
+        return Next::Exit(bonds::verdict(slot).into());
     }
     // SAFETY: the core is alive while the activation runs, and the context goes with it.
     let mut ctx = unsafe { Ctx::new(core) };
     if !matches!(own.state, State::Started(_))
         && let Err(reason) = be_born(core, own, slot, &mut ctx)
     {
-        return Next::Exit(reason);
+        return Next::Exit(reason.into());
     }
     let mut handled = 0;
     loop {
@@ -390,23 +618,23 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
                     park::unpark(waiter);
                 }
                 let next = own.handle(message, &mut ctx);
-                slot.send_last_words(); // of a panic that the handler caught
+                slot.send_last_words(Silence::Unanswered); // of a panic that the handler caught
                 next
             }
-            Pop::System(message) => own.handle_system(message, &mut ctx),
-            Pop::Stop => ControlFlow::Break(ExitReason::Normal),
-            Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end()),
+            Pop::System(message) => own.handle_system(message, &mut ctx, core.pid()),
+            Pop::Stop => ControlFlow::Break(Last::on_request(ExitReason::Normal)),
+            Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end().into()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
         };
-        if let ControlFlow::Break(reason) = next {
-            return Next::Exit(reason);
+        if let ControlFlow::Break(last) = next {
+            return Next::Exit(last);
         }
         if ctx.is_stopping() {
-            return Next::Exit(ExitReason::Normal);
+            return Next::Exit(ExitReason::Normal.into());
         }
         // Also if the handler has swallowed it: here is nobody who could.
         if slot.state.was_killed() {
-            return Next::Exit(ExitReason::Killed);
+            return Next::Exit(bonds::verdict(slot).into());
         }
         handled += 1;
         if task::turn_is_over(slot, handled) {
@@ -436,7 +664,7 @@ fn be_born<A: Actor>(
     if ctx.is_stopping() {
         Err(ExitReason::Normal)
     } else if slot.state.was_killed() {
-        Err(ExitReason::Killed)
+        Err(bonds::verdict(slot))
     } else {
         Ok(())
     }
@@ -444,7 +672,7 @@ fn be_born<A: Actor>(
 
 impl<A: Actor> Own<A> {
     #[inline]
-    fn handle(&mut self, message: A::Msg, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+    fn handle(&mut self, message: A::Msg, ctx: &mut Ctx<A>) -> ControlFlow<Last> {
         if let Some(plans) = &mut self.plans {
             plans.note_message();
         }
@@ -456,34 +684,45 @@ impl<A: Actor> Own<A> {
             unreachable!("looked at above")
         };
         state.__last(last, ctx);
-        ControlFlow::Break(ExitReason::Normal)
+        ControlFlow::Break(ExitReason::Normal.into())
     }
 
-    fn handle_system(&mut self, message: System, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+    fn handle_system(&mut self, message: System, ctx: &mut Ctx<A>, life: Pid) -> ControlFlow<Last> {
+        match message {
+            System::Stop(reason) => return ControlFlow::Break(Last::on_request(reason)),
+            System::Unreachable => {}
+            System::Arm(arm) => arm(current::waiter()),
+            System::News(of, news) if of == life => self.hear(news, ctx),
+            System::News(..) => {} // an earlier life wanted to know
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn hear(&mut self, news: News, ctx: &mut Ctx<A>) {
         let (State::Started(state), plans) = (&mut self.state, &mut self.plans) else {
             unreachable!("a server that handles is started")
         };
-        match message {
-            System::Stop(reason) => return ControlFlow::Break(reason),
-            System::Down(down) => state.__on_down(down, ctx),
-            System::Unreachable => {}
-            System::Arm(arm) => arm(current::waiter()),
-            System::Tick(index) => {
+        match news {
+            News::Down(down) => state.__on_down(down, ctx),
+            News::Exit(exit) => state.__on_linked_exit(exit, ctx),
+            News::Kept(child) => state.__on_kept(child, ctx),
+            News::Tick(index) => {
                 state.__every(index as usize, ctx);
                 plans.iter_mut().for_each(|plans| plans.repeat(index));
             }
-            System::IdleCheck => {
+            News::IdleCheck => {
                 if plans.as_mut().is_some_and(|plans| plans.check_idle()) {
                     state.__idle(ctx);
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 }
 
 /// The exit steps, on the server's own stack.
-fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: ExitReason) {
+fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, last: Last) -> exit::Obituary {
+    let Last { reason, mut on_request } = last;
+    let is_final = !slot.ties.is_kept();
     park::mask_kill(|| {
         own.plans = None;
         let state = core::mem::replace(&mut own.state, State::Gone);
@@ -497,12 +736,20 @@ fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: E
         } else {
             drop_state(slot, state);
         }
-        core.note_end(reason.clone());
-        slot.send_last_words();
-        bury_letters(core.mailbox.close());
+        core.note_end(reason.clone(), is_final);
+        slot.send_last_words(Silence::Ended);
+        if is_final {
+            core.close();
+        } else {
+            on_request |= core.pause();
+        }
         task::count_exit(slot, exit::outcome_of_reason(&reason));
-        core.tell_joiners();
-    });
+        let obituary = exit::tell_bonds(slot, || reason, on_request);
+        if is_final {
+            core.tell_joiners();
+        }
+        obituary
+    })
 }
 
 /// Rights to a reply that the state had are told of when the reason is known.

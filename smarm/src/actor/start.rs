@@ -8,6 +8,7 @@ use super::server::{self, Birth, Builder};
 use super::{Actor, ActorRef, Handle};
 use crate::channel;
 use crate::exit::ExitReason;
+use crate::task::current;
 
 /// Starts a server; the same as the generated method `start`, for code that is generic over actors. Never parks.
 ///
@@ -33,10 +34,43 @@ pub fn start<A: Actor>(actor: A) -> A::Handle {
     A::__handle(launch(Birth::Built(actor)))
 }
 
+/// Starts a server as [`start`] does, linked with the caller from its start: if one of them fails, the other one ends too; see
+/// [`link`](crate::link()). Never parks. Erlang's cousin is `gen_server:start_link`.
+///
+/// # Panics
+///
+/// As [`start`], and on a plain thread.
+///
+/// ```
+/// # pub struct Adder;
+/// # #[smarm::actor] impl Adder { pub fn add(&self, a: u64, b: u64) -> u64 { a + b } }
+/// smarm::run(|| {
+///     let parent = smarm::spawn(|| {
+///         let adder = smarm::start_linked(Adder);
+///         adder.add(u64::MAX, 1).ok(); // overflows, and panics
+///         smarm::sleep(std::time::Duration::MAX);
+///     });
+///     assert!(parent.join().unwrap_err().panic().is_some());
+/// });
+/// ```
+#[track_caller]
+pub fn start_linked<A: Actor>(actor: A) -> A::Handle {
+    assert!(
+        current::actor().is_some(),
+        "`smarm::start_linked` was called on a thread that is no actor: only actors have links"
+    );
+    A::__handle(launch_bound(Birth::Built(actor), true))
+}
+
 #[track_caller]
 fn launch<A: Actor>(birth: Birth<A>) -> ActorRef<A::Msg> {
+    launch_bound(birth, false)
+}
+
+#[track_caller]
+fn launch_bound<A: Actor>(birth: Birth<A>, link: bool) -> ActorRef<A::Msg> {
     // SAFETY: only `#[smarm::actor]` implements `Actor`, and its expansion asserts that all parts are `Send + 'static`.
-    match unsafe { server::start::<A>(birth) } {
+    match unsafe { server::start::<A>(birth, link) } {
         Ok(actor) => actor,
         Err(error) => panic!("cannot start another server: {error}"),
     }

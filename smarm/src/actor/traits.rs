@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use super::links::Exit;
 use super::options::ServerOptions;
 use super::{ActorRef, Ctx};
 use crate::exit::ExitReason;
@@ -51,6 +52,17 @@ pub unsafe trait Actor: Sized + 'static {
     #[doc(hidden)]
     fn __on_down(&mut self, down: Down, ctx: &mut Ctx<Self>) {
         let _ = (down, ctx);
+    }
+
+    #[doc(hidden)]
+    fn __on_linked_exit(&mut self, exit: Exit, ctx: &mut Ctx<Self>) {
+        let _ = (exit, ctx);
+    }
+
+    /// An actor that this one keeps has ended: supervisors have this.
+    #[doc(hidden)]
+    fn __on_kept(&mut self, child: u64, ctx: &mut Ctx<Self>) {
+        let _ = (child, ctx);
     }
 
     #[doc(hidden)]

@@ -145,6 +145,11 @@ impl<T> Receiver<T> {
     ///
     /// If the sender left without a message, or if the actor is unwinding and would have had to wait.
     pub fn recv(self) -> Result<T, RecvError> {
+        self.recv_once()
+    }
+
+    /// The same for a receiver that is kept: there is one message, so it succeeds once.
+    pub(crate) fn recv_once(&self) -> Result<T, RecvError> {
         checkpoint();
         self.wait(None).map_err(|error| match error {
             RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),

@@ -121,6 +121,6 @@ where
     F: FnOnce() -> T,
 {
     debug_assert!(!ptr::eq(prepared.job(), ptr::null()));
-    let pid = sched::spawn_outside(shared, prepared.job())?;
+    let pid = sched::spawn_outside(shared, prepared.job(), |_| ())?;
     Ok(prepared.launched(pid))
 }

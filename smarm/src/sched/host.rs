@@ -41,17 +41,17 @@ impl Schedule for Host {
     type Armed = Armed;
 
     #[track_caller]
-    fn spawn(parent: SlotRef, job: *mut Job, spread: bool) -> io::Result<Pid> {
+    fn spawn(parent: SlotRef, job: *mut Job, spread: bool, before: impl FnOnce(Pid)) -> io::Result<Pid> {
         // SAFETY: `RuntimeHandle::enter` keeps the runtime alive while it is entered.
         if let Some(shared) = unsafe { parent.entered.get().cast::<Shared>().as_ref() } {
-            return spawn_outside(shared, job);
+            return spawn_outside(shared, job, before);
         }
         assert!(
             parent.runtime() != 0,
             "spawn was called on a thread that is no actor: call it inside `smarm::run`, or on a `RuntimeHandle` \
              (`handle.spawn(..)`, `handle.enter(|| ..)`)"
         );
-        spawn_inside(worker::home_of(parent), job, spread)
+        spawn_inside(worker::home_of(parent), job, spread, before)
     }
 
     #[track_caller]
@@ -72,7 +72,7 @@ impl Schedule for Host {
         // SAFETY: the caller has queued the server and not pushed it yet, so its runtime waits for it.
         let shared = unsafe { &*slot.shared().cast::<Shared>() };
         // SAFETY: queued and not pushed, it is nobody's but the caller's, and so is its job.
-        if let JobThread::Seat(seat) = unsafe { (*slot.job()).thread } {
+        if let JobThread::Seat(seat) = unsafe { (*slot.job()).thread.get() } {
             return shared.worker_at(seat.into()).push_spread(slot);
         }
         match worker_here(shared) {
@@ -93,7 +93,7 @@ impl Schedule for Host {
 
     fn spawn_in(runtime: Runtime, job: *mut Job) -> io::Result<Pid> {
         // SAFETY: a worker of that runtime fires, so it is alive.
-        spawn_outside(unsafe { &*runtime.0.cast::<Shared>() }, job)
+        spawn_outside(unsafe { &*runtime.0.cast::<Shared>() }, job, |_| ())
     }
 
     fn arm_firing(slot: SlotRef, deadline_ns: u64, firing: Firing) -> Armed {
@@ -179,13 +179,19 @@ impl Schedule for Host {
     }
 }
 
-fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Result<Pid> {
+fn spawn_inside(
+    worker: &'static Worker,
+    job: *mut Job,
+    spread: bool,
+    before: impl FnOnce(Pid),
+) -> io::Result<Pid> {
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(worker.shared().settings.stack_class);
     let own = own_worker(worker.shared(), job)?;
     let slot = worker.admit(class).inspect_err(|_| let_go(own))?;
     let pid = occupy(slot, job, class, worker.shared());
     worker.counters.spawned.add(1);
+    before(pid);
     match own.or_else(|| spread.then(|| another_worker(worker)).flatten()) {
         Some(other) => other.push_spread(slot),
         None => worker.push_new(slot),
@@ -197,7 +203,7 @@ fn spawn_inside(worker: &'static Worker, job: *mut Job, spread: bool) -> io::Res
 #[inline]
 fn own_worker(shared: &Shared, job: *mut Job) -> io::Result<Option<&'static Worker>> {
     // SAFETY: as in `spawn_inside`.
-    if unsafe { (*job).thread } == JobThread::Any { Ok(None) } else { take_own_worker(shared, job).map(Some) }
+    if unsafe { (*job).thread.get() } == JobThread::Any { Ok(None) } else { take_own_worker(shared, job).map(Some) }
 }
 
 #[cold]
@@ -206,7 +212,7 @@ fn take_own_worker(shared: &Shared, job: *mut Job) -> io::Result<&'static Worker
     let worker = shared.take_own_worker()?;
     let seat = u16::try_from(worker.position()).expect("there are not so many workers");
     // SAFETY: as in `spawn_inside`.
-    unsafe { (*job).thread = JobThread::Seat(seat) };
+    unsafe { (*job).thread.set(JobThread::Seat(seat)) };
     Ok(worker)
 }
 
@@ -244,7 +250,7 @@ fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io
 fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared, runs: bool) -> Pid {
     let pid = Pid::new(slot.index(), slot.state.generation() + 1);
     // SAFETY: as in `start_server_inside`.
-    unsafe { (*job).pid = Some(pid) };
+    unsafe { (*job).pid.set(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
     slot.make_server(shared.next_sequence());
     if runs {
@@ -293,7 +299,7 @@ fn another_worker(worker: &Worker) -> Option<&'static Worker> {
 fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared) -> Pid {
     let pid = Pid::new(slot.index(), slot.state.generation() + 1);
     // SAFETY: as in `spawn_inside`.
-    unsafe { (*job).pid = Some(pid) };
+    unsafe { (*job).pid.set(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
     slot.state.occupy_queued();
     pid
@@ -306,7 +312,11 @@ fn reserve(class: stack::StackClass) -> Result<(), stack::StackError> {
 }
 
 /// Spawns from a plain thread, or from an actor of another runtime. A job without a class gets the runtime's own.
-pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
+pub(crate) fn spawn_outside(
+    shared: &Shared,
+    job: *mut Job,
+    before: impl FnOnce(Pid),
+) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
     let own = own_worker(shared, job)?;
@@ -318,6 +328,7 @@ pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job) -> io::Result<Pid> {
         return Err(io::Error::other("the runtime has ended"));
     }
     let pid = occupy(slot, job, class, shared);
+    before(pid);
     if let Some(own) = own {
         own.push_spread(slot);
         return Ok(pid);

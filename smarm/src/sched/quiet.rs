@@ -137,7 +137,9 @@ fn servers_at_rest(shared: &Shared) -> Vec<Pid> {
     let of_runtime = slot::all().filter(|slot| slot.runtime() == shared.id);
     let idle = of_runtime.filter_map(|slot| {
         let pid = slot.pid();
-        (slot.state.inspect() == Seen::Idle).then(|| (slot.sequence(), pid))
+        let is_idle = slot.state.inspect() == Seen::Idle;
+        // One that is kept is ended by its supervisor.
+        (is_idle && !slot.ties.is_kept()).then(|| (slot.sequence(), pid))
     });
     let mut servers: Vec<_> = idle.collect();
     servers.sort_unstable();

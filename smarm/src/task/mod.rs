@@ -16,6 +16,7 @@ pub(crate) mod section;
 #[path = "section_loom.rs"]
 pub(crate) mod section;
 pub(crate) mod state;
+pub(crate) mod ties;
 pub(crate) mod winner;
 
 #[cfg(not(loom))]
@@ -66,8 +67,8 @@ mod host {
         type Armed;
 
         /// Makes an actor of a job and queues it on the worker of `parent`, the actor that runs here, or, for `spread`, on another
-        /// worker; with no parent, on the runtime that this plain thread has entered.
-        fn spawn(parent: SlotRef, job: *mut Job, spread: bool) -> io::Result<Pid>;
+        /// worker; with no parent, on the runtime that this plain thread has entered. `before` is called right before it can run.
+        fn spawn(parent: SlotRef, job: *mut Job, spread: bool, before: impl FnOnce(Pid)) -> io::Result<Pid>;
 
         /// Makes a server of a job, on the runtime of `parent` or, with no parent, on the one that this plain thread has entered; it is
         /// idle, or queued if it `runs` at once.
@@ -153,8 +154,13 @@ mod host {
 
     /// Makes an actor of a job; see [`Schedule::spawn`].
     #[track_caller]
-    pub(crate) fn spawn(job: *mut Job, spread: bool) -> io::Result<Pid> {
-        Host::spawn(current::waiter(), job, spread)
+    pub(crate) fn spawn(
+        parent: SlotRef,
+        job: *mut Job,
+        spread: bool,
+        before: impl FnOnce(Pid),
+    ) -> io::Result<Pid> {
+        Host::spawn(parent, job, spread, before)
     }
 
     /// What a timer does when it is due.

@@ -9,10 +9,10 @@
 //!
 //! | state | who may touch the place | leaves by |
 //! |---|---|---|
-//! | `Waiting` | nobody | `begin` → `Writing`, `abandon` → `Unanswered`, `Undelivered`; the caller's `leave` → `Gone` |
+//! | `Waiting` | nobody | `begin` → `Writing`, `abandon` → `Unanswered`, `Undelivered`, `Ended`; the caller's `leave` → `Gone` |
 //! | `Writing` | who answers: it copies the reply, for a few instructions, without a switch | `finish` → `Done` |
 //! | `Done` | the caller: the reply is there | the next `open` |
-//! | `Unanswered`, `Undelivered`, `Gone` | the caller: there is no reply, and there will be none | the next `open` |
+//! | `Unanswered`, `Undelivered`, `Ended`, `Gone` | the caller: there is no reply, and there will be none | the next `open` |
 //!
 //! # Invariants
 //!
@@ -33,6 +33,7 @@ const WRITING: u64 = 2;
 const DONE: u64 = 3;
 const UNANSWERED: u64 = 4;
 const UNDELIVERED: u64 = 5;
+const ENDED: u64 = 6;
 
 /// Looks at a reply that is being written before the thread yields: who writes may have lost its processor.
 const SPINS: u32 = 64;
@@ -48,6 +49,8 @@ pub(crate) enum Silence {
     Unanswered,
     /// The message was dropped before anybody handled it.
     Undelivered,
+    /// Who handled the message, or had the right to reply in its state, has ended.
+    Ended,
 }
 
 /// What a caller finds.
@@ -146,6 +149,7 @@ impl ReplyWord {
         let state = match silence {
             Silence::Unanswered => UNANSWERED,
             Silence::Undelivered => UNDELIVERED,
+            Silence::Ended => ENDED,
         };
         // Ordering: AcqRel; Release publishes why, as far as who abandons has said it elsewhere.
         self.word
@@ -193,6 +197,7 @@ impl CallId {
             DONE => Answer::Written,
             UNANSWERED => Answer::Silence(Silence::Unanswered),
             UNDELIVERED => Answer::Silence(Silence::Undelivered),
+            ENDED => Answer::Silence(Silence::Ended),
             _ => Answer::None,
         }
     }

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::reply::{CallId, ReplyWord, Silence};
 use super::section::Section;
 use super::state::StateWord;
+use super::ties::Ties;
 use super::wait::{AtomicWaitKind, WaitKind, WaitObject};
 use super::winner::WinnerWord;
 use crate::fiber::Context;
@@ -77,14 +78,32 @@ pub(crate) enum Turn {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) kind: &'static JobKind,
-    /// Filled in by the host before anybody can see the job.
-    pub(crate) pid: Option<Pid>,
+    /// Filled in by the host before anybody can see the actor.
+    pub(crate) pid: JobPid,
     pub(crate) spawned_at: &'static Location<'static>,
     /// Which stack; `None` for the runtime's own default.
     pub(crate) stack_class: Option<StackClass>,
-    pub(crate) thread: JobThread,
+    /// Changed only while nobody runs the job.
+    pub(crate) thread: Cell<JobThread>,
     /// Whether it wants to be switched out where it allocates; its runtime may want that of all.
     pub(crate) preempt_in_alloc: bool,
+}
+
+/// The name of the actor that runs a job. A server that is restarted gets another one, while others may ask for it.
+#[derive(Debug, Default)]
+pub(crate) struct JobPid(AtomicU64);
+
+impl JobPid {
+    #[inline]
+    pub(crate) fn get(&self) -> Option<Pid> {
+        // Ordering: Relaxed. Who has a handle has it from somebody who knew a name; of two, either will do.
+        Pid::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set(&self, pid: Pid) {
+        // Ordering: Relaxed. As above.
+        self.0.store(pid.to_bits(), Ordering::Relaxed);
+    }
 }
 
 /// On which thread a job runs.
@@ -145,7 +164,7 @@ pub(crate) struct Slot {
     // ---- second line
     /// What kind of wait it is in; only meaningful while it is parked, or was switched out by an allocation.
     pub(crate) wait_kind: AtomicWaitKind,
-    is_server: Cell<bool>,
+    pub(crate) ties: Ties,
     stack_class: Cell<StackClass>,
     /// Whether a message is being dropped that nobody will handle.
     pub(crate) burial: Cell<Burial>,
@@ -199,7 +218,7 @@ impl Slot {
             runtime: AtomicU32::new(0),
             next: AtomicU32::new(0),
             wait_kind: AtomicWaitKind::new(WaitKind::Elsewhere),
-            is_server: Cell::new(false),
+            ties: Ties::new(),
             stack_class: Cell::new(StackClass::SMALLEST),
             burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
@@ -320,7 +339,7 @@ impl Slot {
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
         self.waits_on.store(0, Ordering::Relaxed);
         self.stack_class.set(class);
-        self.is_server.set(false);
+        self.ties.reset(false);
         self.waits_for.set(ptr::null());
         self.wait_kind.set(WaitKind::Elsewhere);
         self.panic.set(None);
@@ -333,14 +352,14 @@ impl Slot {
 
     /// Says that the new actor is a server, and which one in the order of their starts. The caller owns the slot.
     pub(crate) fn make_server(&self, sequence: u64) {
-        self.is_server.set(true);
+        self.ties.reset(true);
         // Ordering: Relaxed. Published by the state word.
         self.sequence.store(sequence, Ordering::Relaxed);
     }
 
     /// Whether it is a server: then its stack was not reserved when it was started.
     pub(crate) fn is_server(&self) -> bool {
-        self.is_server.get()
+        self.ties.is_server()
     }
 
     /// Which server it is in the order of their starts; only meaningful to a holder of its generation.
@@ -381,10 +400,10 @@ impl Slot {
 
     /// Tells those callers.
     #[inline]
-    pub(crate) fn send_last_words(&self) {
+    pub(crate) fn send_last_words(&self, silence: Silence) {
         let Some(panic) = self.panic.take() else { return };
         for (caller, call) in panic.unanswered {
-            if slot_of(caller).reply.abandon(call, Silence::Unanswered) {
+            if slot_of(caller).reply.abandon(call, silence) {
                 super::park::unpark(caller);
             }
         }

@@ -75,6 +75,7 @@ impl Actor {
             Event::Every(period) => Some(quote!(#(#conditions)* let #local = #local.every(#period);)),
             Event::Idle(period) => Some(quote!(#(#conditions)* let #local = #local.idle(#period);)),
             Event::Start => Some(quote!(#(#conditions)* let #local = #local.on_start();)),
+            Event::LinkedExit => Some(quote!(#(#conditions)* let #local = #local.on_linked_exit();)),
             Event::Exit | Event::Down => None,
         });
         let periods = periods.collect::<Vec<_>>();
@@ -176,6 +177,7 @@ impl Actor {
         let (method, takes) = match event {
             Event::Exit => ("__on_exit", Some(quote!(#news: &#smarm::ExitReason,))),
             Event::Down => ("__on_down", Some(quote!(#news: #smarm::Down,))),
+            Event::LinkedExit => ("__on_linked_exit", Some(quote!(#news: #smarm::Exit,))),
             Event::Idle(_) => ("__idle", None),
             Event::Start | Event::Every(_) => ("__on_start", None),
         };

@@ -103,7 +103,7 @@ macro_rules! integers {
     )*};
 }
 
-integers!(AtomicI64: i64, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+integers!(AtomicI64: i64, AtomicU8: u8, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
 
 #[derive(Debug, Default)]
 #[repr(transparent)]
