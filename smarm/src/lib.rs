@@ -93,6 +93,8 @@ mod pid;
 #[cfg(not(loom))]
 pub mod runtime;
 mod sched;
+#[cfg(not(loom))]
+pub mod supervisor;
 pub mod sync;
 #[cfg(not(loom))]
 pub mod time;
