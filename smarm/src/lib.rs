@@ -62,6 +62,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(loom, allow(dead_code, reason = "the models need the protocols, not all that reads them"))]
 
+// What `#[smarm::actor]` makes of the servers in here names this crate.
+#[cfg(not(loom))]
+extern crate self as smarm;
+
 #[cfg(not(panic = "unwind"))]
 compile_error!(
     "smarm needs `panic = \"unwind\"`: a panic must end one actor, not the program. Remove `panic = \"abort\"` from the profile"
@@ -103,7 +107,7 @@ pub mod time;
 mod api {
     pub use crate::actor::{
         Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Exit, Exits, Handle,
-        JoinHandle, Monitor, MonitorRef, Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, Signal, StartError, Timer,
+        JoinHandle, LookupError, Monitor, MonitorRef, Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, Signal, StartError, Timer,
         dead_letters, exit, failed_casts, link, monitor, reserve, scope, send_exit, signals, spawn, spawn_linked,
         spawn_monitored, start, start_linked, start_with, trap_exit, unlink,
     };

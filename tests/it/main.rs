@@ -40,6 +40,7 @@ mod spawn;
 mod stack;
 mod stalls;
 mod stats;
+mod supervisor;
 mod threads;
 mod unwinding;
 mod yield_sleep;

@@ -2,8 +2,9 @@
 
 use core::panic::Location;
 use std::io;
+use std::sync::Arc;
 
-use super::bonds;
+use super::bonds::{self, Keeper};
 use super::job::{Options, Prepared};
 use super::join::JoinHandle;
 use super::monitor::{Monitor, monitor};
@@ -295,7 +296,19 @@ pub(super) fn launch<F: FnOnce() -> T, T>(
     Ok(prepared.launched(pid))
 }
 
-/// The same for an actor with bonds, which are made by `bind` before it can run.
+/// Starts an actor whose keeper is told of its end, and decides what becomes of it.
+#[track_caller]
+pub(crate) fn spawn_kept(
+    builder: Builder,
+    f: impl FnOnce() + Send + 'static,
+    keeper: Arc<dyn Keeper>,
+) -> io::Result<Pid> {
+    let spread = builder.spread;
+    let handle = launch_bound(Prepared::new(f, builder.options()?), spread, |pid| bonds::keep(pid, keeper))?;
+    Ok(handle.pid())
+}
+
+/// The same as [`launch`] for an actor with bonds, which are made by `bind` before it can run.
 #[track_caller]
 pub(super) fn launch_bound<F: FnOnce() -> T, T>(
     prepared: Prepared<F, T>,

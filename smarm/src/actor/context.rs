@@ -137,14 +137,10 @@ impl<A: Actor> Ctx<A> {
     /// If the context is detached, or was moved out of its server.
     #[track_caller]
     pub fn monitor(&self, pid: Pid) -> MonitorRef {
-        let actor = self.actor();
-        let (life, reference) = (actor.pid(), SystemRef::new(actor.core()));
-        let watcher = Box::new(move |down| {
-            reference.push(System::News(life, News::Down(down)));
-        });
-        let key = match bonds::watch(pid, Rank::Monitor, watcher) {
+        let news = self.news();
+        let key = match bonds::watch(pid, Rank::Monitor, Box::new(news)) {
             Ok(key) => {
-                bonds::note_watch(life, pid, key);
+                bonds::note_watch(self.pid(), pid, key);
                 Some(key)
             }
             Err(watcher) => {
@@ -153,6 +149,16 @@ impl<A: Actor> Ctx<A> {
             }
         };
         MonitorRef { pid, key }
+    }
+
+    /// What has `#[on_down]` called, as long as this life lasts.
+    #[track_caller]
+    pub(crate) fn news(&self) -> impl Fn(Down) + Send + Sync + 'static {
+        let actor = self.actor();
+        let (life, reference) = (actor.pid(), SystemRef::new(actor.core()));
+        move |down| {
+            reference.push(System::News(life, News::Down(down)));
+        }
     }
 
     /// Ends a watch that [`monitor`](Self::monitor) began. False if the actor had ended before: then `#[on_down]` was called, or will be. Never

@@ -56,7 +56,8 @@ mod traits;
 #[cfg(not(loom))]
 mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
-    pub(crate) use super::bonds::{Keeper, Rank, WatchKey, Watcher, unwatch, watch};
+    pub(crate) use super::bonds::Keeper;
+    pub(crate) use super::builder::spawn_kept;
     pub use super::builder::{Builder, spawn, spawn_linked, spawn_monitored};
     pub use super::call::{CallError, ReplyTo, received};
     pub use super::context::{Ctx, MonitorRef};
@@ -75,9 +76,10 @@ mod api {
     pub use super::scope::{Scope, ScopedJoinHandle, scope};
     pub(crate) use super::server::Kept;
     pub use super::signals::{Signal, signals};
+    pub(crate) use super::start::{Tell, Told, start_telling, tell};
     pub use super::start::{Build, Reserved, StartError, reserve, start, start_linked, start_with};
     pub use super::traits::{
-        Actor, Down, Handle, every_argument_and_reply_must_be_send, the_state_of_an_actor_must_be_send,
+        Actor, Down, Handle, LookupError, every_argument_and_reply_must_be_send, the_state_of_an_actor_must_be_send,
     };
 }
 #[cfg(not(loom))]

@@ -77,12 +77,12 @@ pub(super) enum News {
     Tick(u32),
     /// Look whether the server has been idle for long enough.
     IdleCheck,
+    /// End, for this reason: its supervisor wants that.
+    Stop(ExitReason),
     /// Somebody that is monitored has ended.
     Down(Down),
     /// Somebody that is linked has ended.
     Exit(Exit),
-    /// An actor that this one keeps has ended; what it calls it.
-    Kept(u64),
 }
 
 /// What handles know of a server.
@@ -513,8 +513,8 @@ impl<A: Actor> Kept<A> {
     }
 
     /// Asks the life of this name to end, after the message in hand.
-    pub(crate) fn ask_to_stop(&self, reason: ExitReason) {
-        self.actor.core().push_system(System::Stop(reason));
+    pub(crate) fn ask_to_stop(&self, life: Pid, reason: ExitReason) {
+        self.actor.core().push_system(System::News(life, News::Stop(reason)));
     }
 
     /// There will be no other life: callers are told, casts become dead letters, joiners go on. Between two lives. Once; parks only in
@@ -692,20 +692,20 @@ impl<A: Actor> Own<A> {
             System::Stop(reason) => return ControlFlow::Break(Last::on_request(reason)),
             System::Unreachable => {}
             System::Arm(arm) => arm(current::waiter()),
-            System::News(of, news) if of == life => self.hear(news, ctx),
+            System::News(of, news) if of == life => return self.hear(news, ctx),
             System::News(..) => {} // an earlier life wanted to know
         }
         ControlFlow::Continue(())
     }
 
-    fn hear(&mut self, news: News, ctx: &mut Ctx<A>) {
+    fn hear(&mut self, news: News, ctx: &mut Ctx<A>) -> ControlFlow<Last> {
         let (State::Started(state), plans) = (&mut self.state, &mut self.plans) else {
             unreachable!("a server that handles is started")
         };
         match news {
+            News::Stop(reason) => return ControlFlow::Break(reason.into()),
             News::Down(down) => state.__on_down(down, ctx),
             News::Exit(exit) => state.__on_linked_exit(exit, ctx),
-            News::Kept(child) => state.__on_kept(child, ctx),
             News::Tick(index) => {
                 state.__every(index as usize, ctx);
                 plans.iter_mut().for_each(|plans| plans.repeat(index));
@@ -716,6 +716,7 @@ impl<A: Actor> Own<A> {
                 }
             }
         }
+        ControlFlow::Continue(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::server::{self, Birth, Builder};
 use super::{Actor, ActorRef, Handle};
-use crate::channel;
+use crate::channel::{self, RecvError};
 use crate::exit::ExitReason;
 use crate::task::current;
 
@@ -110,19 +110,51 @@ where
     A: Actor,
     R: Build<A, K>,
 {
-    let (tell, told) = channel::oneshot();
-    let builder: Builder<A> = Box::new(move || {
+    start_telling(false, |tell| {
         let built = build().build();
-        // The starter may be gone; the server lives all the same.
-        tell.send(built.as_ref().map(drop).map_err(Clone::clone)).ok();
+        tell.tell(&built);
         built
-    });
-    let actor = launch(Birth::Builder(builder));
-    // Without the word the closure panicked, or the server was killed.
-    let built = told
-        .recv()
-        .unwrap_or_else(|error| Err(if error.is_unwinding() { ExitReason::Unwinding } else { actor.join() }));
-    built.map(|()| A::__handle(actor)).map_err(|reason| StartError { reason })
+    })
+}
+
+/// The word of a server to its starter: that it has begun, or why not.
+#[derive(Debug)]
+pub struct Tell(channel::oneshot::Sender<Result<(), ExitReason>>);
+
+/// Where it is waited for.
+#[derive(Debug)]
+pub struct Told(channel::oneshot::Receiver<Result<(), ExitReason>>);
+
+pub(crate) fn tell() -> (Tell, Told) {
+    let (tell, told) = channel::oneshot();
+    (Tell(tell), Told(told))
+}
+
+impl Tell {
+    pub(crate) fn tell<T>(self, begun: &Result<T, ExitReason>) {
+        // The starter may be gone; the server lives all the same.
+        self.0.send(begun.as_ref().map(drop).map_err(Clone::clone)).ok();
+    }
+}
+
+impl Told {
+    /// Waits for the word. Without one the server has panicked, or was killed: then `how` tells how it ended.
+    pub(crate) fn wait(self, how: impl FnOnce() -> ExitReason) -> Result<(), ExitReason> {
+        let without = |error: RecvError| if error.is_unwinding() { ExitReason::Unwinding } else { how() };
+        self.0.recv().unwrap_or_else(|error| Err(without(error)))
+    }
+}
+
+/// Starts a server whose state is built inside it, and waits until it has told that it has begun.
+#[track_caller]
+pub(crate) fn start_telling<A: Actor>(
+    link: bool,
+    build: impl FnOnce(Tell) -> Result<A, ExitReason> + Send + 'static,
+) -> Result<A::Handle, StartError> {
+    let (tell, told) = tell();
+    let actor = launch_bound(Birth::Builder(Box::new(move || build(tell))), link);
+    told.wait(|| actor.join()).map_err(|reason| StartError { reason })?;
+    Ok(A::__handle(actor))
 }
 
 /// What a closure for [`start_with`] may return: an actor, or a `Result` of one.

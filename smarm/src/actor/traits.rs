@@ -59,12 +59,6 @@ pub unsafe trait Actor: Sized + 'static {
         let _ = (exit, ctx);
     }
 
-    /// An actor that this one keeps has ended: supervisors have this.
-    #[doc(hidden)]
-    fn __on_kept(&mut self, child: u64, ctx: &mut Ctx<Self>) {
-        let _ = (child, ctx);
-    }
-
     #[doc(hidden)]
     fn __every(&mut self, index: usize, ctx: &mut Ctx<Self>) {
         let _ = (index, ctx);
@@ -120,3 +114,18 @@ pub fn every_argument_and_reply_must_be_send<T: Message>() {}
 
 /// Called by the generated `start`.
 pub fn the_state_of_an_actor_must_be_send<T: State>() {}
+
+/// Why a look-up by a name gave nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// Nobody has the name.
+    NotFound,
+    /// What has the name is of another type.
+    WrongType {
+        /// What type it is of.
+        registered: &'static str,
+        /// What type was asked for.
+        asked: &'static str,
+    },
+}

@@ -104,6 +104,7 @@ impl<C> History<C> {
     }
 
     /// The last ends within the period, oldest first.
+    #[cfg(test)]
     pub(super) fn last(&self) -> impl ExactSizeIterator<Item = &Incident<C>> {
         self.last.iter()
     }
