@@ -43,6 +43,7 @@ mod stats;
 mod supervisor;
 mod threads;
 mod unwinding;
+mod who_hears;
 mod yield_sleep;
 
 /// As `#[smarm::main]` makes it: all tests run with the hook in their allocations.

@@ -7,9 +7,7 @@ use smarm::supervisor::{
     AutoShutdown, Backoff, Child, ChildError, ChildKind, DynamicSupervisor, GaveUp, NotStarted, Restart,
     Shutdown, Supervisor, SupervisorHandle,
 };
-use smarm::{
-    CallError, ExitReason, LookupError, Pid, channel, current, kill, monitor, sleep, yield_now,
-};
+use smarm::{CallError, ExitReason, LookupError, Pid, channel, current, kill, monitor, sleep, yield_now};
 use smarm_tests::{actors, on, runtime};
 use std::error::Error;
 use std::sync::Arc;
@@ -281,11 +279,8 @@ fn a_restart_that_fails_counts_and_is_tried_again() {
                 _ => Ok(Worker::new("a", &tell)),
             }
         };
-        let supervisor = Supervisor::one_for_one()
-            .intensity(3, HOUR)
-            .child(Child::new("a", make))
-            .start()
-            .unwrap();
+        let supervisor =
+            Supervisor::one_for_one().intensity(3, HOUR).child(Child::new("a", make)).start().unwrap();
         let a = handle(&supervisor, "a");
         a.fail();
         assert_eq!(a.sum().unwrap(), 0);
@@ -324,8 +319,10 @@ fn thread_actors_are_supervised_and_their_errors_are_reasons() {
         let watch = monitor(pids[4]);
         supervisor.terminate_child("t").unwrap();
         assert!(matches!(watch.recv().unwrap().reason, ExitReason::Shutdown | ExitReason::NoProc));
-        let endless = Child::new("e", || loop {
-            sleep(HOUR)
+        let endless = Child::new("e", || {
+            loop {
+                sleep(HOUR)
+            }
         });
         supervisor.start_child(endless).unwrap();
         assert_eq!(supervisor.count_children().unwrap().active, 1);
@@ -579,8 +576,7 @@ fn senders_that_wait_for_room_get_it_from_the_next_life() {
         }
     }
     on(2, || {
-        let supervisor =
-            Supervisor::one_for_one().child(Child::new("n", || Narrow(0))).start().unwrap();
+        let supervisor = Supervisor::one_for_one().child(Child::new("n", || Narrow(0))).start().unwrap();
         let narrow = supervisor.child::<NarrowHandle>("n").unwrap();
         let senders: Vec<_> = (0..4)
             .map(|_| {
@@ -611,7 +607,11 @@ fn a_tree_in_which_all_fail_at_random_ends_with_the_right_children() {
                     let child = handle(&supervisor, name);
                     smarm::spawn(move || {
                         for round in 0..30 {
-                            if round % 2 == 0 { child.fail() } else { child.kill() }
+                            if round % 2 == 0 {
+                                child.fail()
+                            } else {
+                                child.kill()
+                            }
                             child.sum().ok();
                         }
                     })

@@ -76,6 +76,8 @@ pub fn burn_stack(kib: usize) -> u64 {
 mod pages {
     #[doc = include_str!("../../docs/ACTORS.md")]
     struct Actors;
+    #[doc = include_str!("../../docs/SUPERVISION.md")]
+    struct Supervision;
     #[doc = include_str!("../../docs/PANICS.md")]
     struct Panics;
     #[doc = include_str!("../../docs/COMING_FROM.md")]

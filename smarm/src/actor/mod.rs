@@ -14,12 +14,6 @@ mod actor_ref;
 #[cfg(not(loom))]
 mod bonds;
 #[cfg(not(loom))]
-mod links;
-#[cfg(not(loom))]
-mod monitor;
-#[cfg(not(loom))]
-mod signals;
-#[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
 mod call;
@@ -35,7 +29,11 @@ mod exit;
 mod job;
 #[cfg(not(loom))]
 mod join;
+#[cfg(not(loom))]
+mod links;
 mod mailbox;
+#[cfg(not(loom))]
+mod monitor;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
@@ -48,6 +46,8 @@ mod result;
 mod scope;
 #[cfg(not(loom))]
 mod server;
+#[cfg(not(loom))]
+mod signals;
 #[cfg(not(loom))]
 mod start;
 #[cfg(not(loom))]
@@ -76,10 +76,11 @@ mod api {
     pub use super::scope::{Scope, ScopedJoinHandle, scope};
     pub(crate) use super::server::Kept;
     pub use super::signals::{Signal, signals};
-    pub(crate) use super::start::{Tell, Told, start_telling, tell};
     pub use super::start::{Build, Reserved, StartError, reserve, start, start_linked, start_with};
+    pub(crate) use super::start::{Tell, Told, start_telling, tell};
     pub use super::traits::{
-        Actor, Down, Handle, LookupError, every_argument_and_reply_must_be_send, the_state_of_an_actor_must_be_send,
+        Actor, Down, Handle, LookupError, every_argument_and_reply_must_be_send,
+        the_state_of_an_actor_must_be_send,
     };
 }
 #[cfg(not(loom))]

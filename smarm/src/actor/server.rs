@@ -184,27 +184,27 @@ impl<A: Actor> Unborn<A> {
     #[track_caller]
     fn new(state: State<A>, asleep: bool, options: &ServerOptions) -> Self {
         let block = Box::new(Block {
-        core: Core {
-            job: Job {
-                kind: const { &JobKind { run: run::<A>, name: name::<A> } },
-                pid: JobPid::default(),
-                spawned_at: Location::caller(),
-                stack_class: options.stack_class(),
-                thread: Cell::new(job_thread(&options)),
-                preempt_in_alloc: false,
+            core: Core {
+                job: Job {
+                    kind: const { &JobKind { run: run::<A>, name: name::<A> } },
+                    pid: JobPid::default(),
+                    spawned_at: Location::caller(),
+                    stack_class: options.stack_class(),
+                    thread: Cell::new(job_thread(&options)),
+                    preempt_in_alloc: false,
+                },
+                references: AtomicU32::new(2), // the server's own, and that of its handles
+                handles: AtomicU32::new(1),
+                mailbox: Mailbox::new(asleep),
+                bound: u32::try_from(options.bound).unwrap_or(u32::MAX),
+                overflow: options.overflow,
+                stop_on_drop: options.stop_on_drop,
+                wait: WaitObject::made_by(current::runtime()),
+                name: options.name,
+                free: free::<A>,
             },
-            references: AtomicU32::new(2), // the server's own, and that of its handles
-            handles: AtomicU32::new(1),
-            mailbox: Mailbox::new(asleep),
-            bound: u32::try_from(options.bound).unwrap_or(u32::MAX),
-            overflow: options.overflow,
-            stop_on_drop: options.stop_on_drop,
-            wait: WaitObject::made_by(current::runtime()),
-            name: options.name,
-            free: free::<A>,
-        },
-        own: UnsafeCell::new(Own { state, plans: None }),
-    });
+            own: UnsafeCell::new(Own { state, plans: None }),
+        });
         Self(NonNull::from(Box::leak(block)))
     }
 }

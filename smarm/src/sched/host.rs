@@ -203,7 +203,11 @@ fn spawn_inside(
 #[inline]
 fn own_worker(shared: &Shared, job: *mut Job) -> io::Result<Option<&'static Worker>> {
     // SAFETY: as in `spawn_inside`.
-    if unsafe { (*job).thread.get() } == JobThread::Any { Ok(None) } else { take_own_worker(shared, job).map(Some) }
+    if unsafe { (*job).thread.get() } == JobThread::Any {
+        Ok(None)
+    } else {
+        take_own_worker(shared, job).map(Some)
+    }
 }
 
 #[cold]
@@ -312,11 +316,7 @@ fn reserve(class: stack::StackClass) -> Result<(), stack::StackError> {
 }
 
 /// Spawns from a plain thread, or from an actor of another runtime. A job without a class gets the runtime's own.
-pub(crate) fn spawn_outside(
-    shared: &Shared,
-    job: *mut Job,
-    before: impl FnOnce(Pid),
-) -> io::Result<Pid> {
+pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job, before: impl FnOnce(Pid)) -> io::Result<Pid> {
     // SAFETY: as in `spawn_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
     let own = own_worker(shared, job)?;

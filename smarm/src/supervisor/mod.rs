@@ -51,9 +51,9 @@ mod restart;
 mod seed;
 mod shutdown;
 mod strategy;
-mod tether;
 #[cfg(test)]
 mod tests;
+mod tether;
 mod tree;
 
 pub use auto::AutoShutdown;

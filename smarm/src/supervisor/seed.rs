@@ -189,12 +189,7 @@ impl<A: Actor> Seed<OfServer> for A {
     type Started = A::Handle;
 
     fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        ServerSource::<A, _>::new(
-            make,
-            |make, tell| built(Ok(make()), tell),
-            Found::new,
-            ChildKind::Worker,
-        )
+        ServerSource::<A, _>::new(make, |make, tell| built(Ok(make()), tell), Found::new, ChildKind::Worker)
     }
 }
 
@@ -295,7 +290,8 @@ struct ThreadSource<F> {
 impl<F: FnMut() + Send + 'static> Source for ThreadSource<F> {
     fn begin(&mut self, id: &str, tether: &Arc<Tether>) -> io::Result<(Pid, Option<Told>)> {
         let make = self.make.clone();
-        let pid = actor::spawn_kept(Builder::new().name(id), move || with(&make, |make| make()), tether.clone())?;
+        let pid =
+            actor::spawn_kept(Builder::new().name(id), move || with(&make, |make| make()), tether.clone())?;
         Ok((pid, None))
     }
 

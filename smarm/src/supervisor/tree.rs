@@ -242,7 +242,12 @@ impl Tree {
         };
         let entry = |child| Entry { child, state: State::Rests, streak: Streak::default() };
         Self {
-            children: listed.into_iter().map(entry).enumerate().map(|(at, entry)| (at as Key, entry)).collect(),
+            children: listed
+                .into_iter()
+                .map(entry)
+                .enumerate()
+                .map(|(at, entry)| (at as Key, entry))
+                .collect(),
             by_pid: HashMap::new(),
             by_id: HashMap::new(),
             next_key: 0,
@@ -528,7 +533,9 @@ fn await_killed(id: &str, life: &Life) -> Ended {
             return ended;
         }
         let (me, pid) = (current::waiter().pid(), life.pid);
-        let line = format!("smarm: supervisor {me} waits for its child '{id}' {pid}, which was killed and does not end\n");
+        let line = format!(
+            "smarm: supervisor {me} waits for its child '{id}' {pid}, which was killed and does not end\n"
+        );
         stderr::write(line.as_bytes());
     }
 }
