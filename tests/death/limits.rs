@@ -1,9 +1,14 @@
 //! More than the machine gives: an error or a panic that says so, never an abort, and business as usual afterwards.
 
 use smarm::channel::Sender;
-use smarm::{Builder, JoinHandle, channel, scope, spawn, yield_now};
+use smarm::net::{TcpListener, TcpStream};
+use smarm::{Builder, JoinHandle, channel, scope, sleep, spawn, yield_now};
 use smarm_tests::{Child, burn_stack, in_child, panic_message, runtime};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// An actor that holds a stack until the sender is dropped.
 type Holder = (Sender<()>, JoinHandle<()>);
@@ -152,6 +157,75 @@ fn a_small_address_space_that_is_full_is_an_error_too() {
             release(held);
             ordinary_business();
         });
+    });
+    ended.is_success();
+}
+
+/// The loop that the documentation of `net` shows, with its pause: sends back what comes, and counts the errors.
+fn serve(listener: &TcpListener, pause: Duration, errors: &AtomicUsize) {
+    for stream in listener.incoming() {
+        match stream {
+            Ok(mut stream) => drop(spawn(move || {
+                let mut buffer = [0; 4];
+                while stream.read_exact(&mut buffer).is_ok() && stream.write_all(&buffer).is_ok() {}
+            })),
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
+                errors.fetch_add(1, SeqCst);
+                sleep(pause);
+            }
+        }
+    }
+}
+
+/// Takes all descriptors that are left but so many.
+fn hog_descriptors(left: usize) -> Vec<File> {
+    let mut hogged: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    hogged.truncate(hogged.len() - left);
+    hogged
+}
+
+fn is_echoed(stream: &mut TcpStream, word: [u8; 4]) {
+    stream.write_all(&word).expect("a reader");
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(answer, word);
+}
+
+#[test]
+fn a_server_whose_descriptors_run_out_goes_on_when_there_are_some_again() {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let ended = Child::new().descriptors(64).run(|| {
+        for workers in [1, 2] {
+            runtime(workers).run(|| {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let address = listener.local_addr().expect("an address");
+                let errors = Arc::new(AtomicUsize::new(0));
+                let counts = Arc::clone(&errors);
+                let server = spawn(move || serve(&listener, PAUSE, &counts));
+                let mut early = TcpStream::connect(address).expect("it listens");
+                is_echoed(&mut early, *b"good");
+                let begun = Instant::now();
+                let hogged = hog_descriptors(1);
+                // The kernel connects it; the server has no descriptor for its end.
+                let mut late = TcpStream::connect(address).expect("the queue has room");
+                late.write_all(b"wait").expect("the queue has room");
+                while errors.load(SeqCst) < 3 {
+                    is_echoed(&mut early, *b"here");
+                    sleep(PAUSE);
+                }
+                drop(hogged);
+                let mut answer = [0; 4];
+                late.read_exact(&mut answer).expect("it is its turn at last");
+                assert_eq!(&answer, b"wait");
+                is_echoed(&mut late, *b"more");
+                is_echoed(&mut early, *b"more");
+                let (errors, pauses) = (errors.load(SeqCst), begun.elapsed().as_nanos() / PAUSE.as_nanos());
+                assert!(errors as u128 <= pauses + 1, "{errors} errors in {pauses} pauses: it does not wait");
+                server.kill();
+                assert!(server.join().is_err());
+            });
+        }
     });
     ended.is_success();
 }

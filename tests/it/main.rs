@@ -7,6 +7,7 @@ mod channel_errors;
 mod channel_unbounded;
 mod current;
 mod deadlock;
+mod faults;
 mod first_smarm;
 mod first_smarm_park;
 mod futures;

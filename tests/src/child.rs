@@ -28,6 +28,7 @@ pub fn in_child<F: FnOnce()>(body: F) -> Ended {
 pub struct Child {
     variables: Vec<(OsString, OsString)>,
     address_space_kib: Option<u64>,
+    descriptors: Option<u64>,
     until: Option<&'static str>,
 }
 
@@ -46,6 +47,12 @@ impl Child {
     /// Limits the address space, as `ulimit -v` does.
     pub fn address_space_kib(mut self, kib: u64) -> Child {
         self.address_space_kib = Some(kib);
+        self
+    }
+
+    /// Limits the open descriptors, as `ulimit -n` does.
+    pub fn descriptors(mut self, most: u64) -> Child {
+        self.descriptors = Some(most);
         self
     }
 
@@ -85,6 +92,9 @@ impl Child {
         let mut script = String::from("ulimit -c 0; ");
         if let Some(kib) = self.address_space_kib {
             script += &format!("ulimit -v {kib}; ");
+        }
+        if let Some(most) = self.descriptors {
+            script += &format!("ulimit -n {most}; ");
         }
         script += "exec \"$@\"";
         let mut child = Command::new("sh")

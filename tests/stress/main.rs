@@ -8,10 +8,11 @@
 
 mod life;
 mod service;
+mod waits;
 
 use smarm::runtime::{Config, Deadlock, init};
 use smarm_tests::{Tally, Token, Watchdog};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const WORKERS: usize = 4;
@@ -86,10 +87,13 @@ fn resident_kib() -> u64 {
 }
 
 /// One after the other: each looks at the memory of the whole process.
-static TURN: Mutex<()> = Mutex::new(());
+fn take_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn run_seeds(kind: &Kind) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = take_turn();
     // Thousands of intended panics: their reports would hide the one that counts.
     let standard = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
