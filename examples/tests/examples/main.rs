@@ -3,6 +3,7 @@
 mod bank;
 mod chat;
 mod http;
+mod https;
 mod pipeline;
 mod quickstart;
 mod sources;

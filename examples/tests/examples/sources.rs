@@ -8,6 +8,8 @@ mod bank;
 mod chat;
 #[path = "../../http.rs"]
 mod http;
+#[path = "../../https.rs"]
+mod https;
 #[path = "../../pipeline.rs"]
 mod pipeline;
 #[path = "../../quickstart.rs"]
