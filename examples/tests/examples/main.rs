@@ -8,4 +8,5 @@ mod pipeline;
 mod quickstart;
 mod sources;
 mod support;
+mod websocket;
 mod wordcount;

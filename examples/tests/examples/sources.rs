@@ -14,5 +14,7 @@ mod https;
 mod pipeline;
 #[path = "../../quickstart.rs"]
 mod quickstart;
+#[path = "../../websocket.rs"]
+mod websocket;
 #[path = "../../wordcount.rs"]
 mod wordcount;
