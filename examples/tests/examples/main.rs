@@ -6,6 +6,7 @@ mod http;
 mod https;
 mod pipeline;
 mod quickstart;
+mod redis;
 mod sources;
 mod support;
 mod websocket;

@@ -14,6 +14,8 @@ mod https;
 mod pipeline;
 #[path = "../../quickstart.rs"]
 mod quickstart;
+#[path = "../../redis/main.rs"]
+mod redis;
 #[path = "../../websocket.rs"]
 mod websocket;
 #[path = "../../wordcount.rs"]
