@@ -144,6 +144,19 @@ fn connect(address: SocketAddr, deadline_ns: Option<u64>) -> io::Result<TcpStrea
 
 stream_reads_and_writes!(TcpStream);
 
+#[cfg(feature = "futures-io")]
+mod polled {
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+    use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+    use std::net::Shutdown;
+
+    use super::TcpStream;
+    use crate::task::source::Interest;
+
+    stream_is_polled!(TcpStream);
+}
+
 /// What accepts connections over TCP; as [`std::net::TcpListener`]. See [the module](crate::net).
 pub struct TcpListener {
     evented: Evented<net::TcpListener>,
