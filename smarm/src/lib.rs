@@ -34,6 +34,12 @@
 //! - Blocking code goes to a pool of threads: [`block_on_io`], and [`fs`] for files. [`block_on`] runs a future.
 //! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's.
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `futures-io`: [`net::TcpStream`] and [`net::UnixStream`] are `AsyncRead` and `AsyncWrite`; see [`net`](net#futures).
+//!
 //! # Limits
 //!
 //! - Linux on x86-64, Rust 1.95, `panic = "unwind"`.

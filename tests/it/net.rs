@@ -406,3 +406,49 @@ fn who_waits_for_a_descriptor_is_counted() {
         assert_eq!(runtime.stats().io_parked_count(), 0);
     });
 }
+
+/// Of a listener the kernel tells in this field how many connections may wait to be accepted.
+fn backlog(listener: &TcpListener) -> u32 {
+    // SAFETY: plain numbers, of which all zero is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: `info` has room for `length` bytes.
+    let asked = unsafe {
+        libc::getsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    assert_eq!(asked, 0, "{}", std::io::Error::last_os_error());
+    info.tcpi_sacked
+}
+
+#[test]
+fn as_many_connections_may_wait_for_accept_as_the_system_allows() {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("a Linux system");
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        match TcpListener::bind(address) {
+            Ok(listener) => assert_eq!(backlog(&listener).to_string(), limit.trim()),
+            Err(error) => assert!(address.starts_with('['), "{address}: {error}"), // a machine without IPv6
+        }
+    }
+}
+
+#[test]
+fn a_port_can_be_listened_on_again_while_connections_of_before_are_being_closed() {
+    plain(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut client = TcpStream::connect(address).expect("it listens");
+        drop(listener.accept().expect("a connection")); // closed here first: so it lingers here
+        assert_eq!(client.read(&mut [0]).expect("the end"), 0);
+        drop((client, listener));
+        let again = TcpListener::bind(address).expect("the port is free");
+        let taken = TcpListener::bind(address).expect_err("two listeners");
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse, "{taken}");
+        drop(again);
+    });
+}

@@ -3,8 +3,11 @@
 mod bank;
 mod chat;
 mod http;
+mod https;
 mod pipeline;
 mod quickstart;
+mod redis;
 mod sources;
 mod support;
+mod websocket;
 mod wordcount;

@@ -8,9 +8,15 @@ mod bank;
 mod chat;
 #[path = "../../http.rs"]
 mod http;
+#[path = "../../https.rs"]
+mod https;
 #[path = "../../pipeline.rs"]
 mod pipeline;
 #[path = "../../quickstart.rs"]
 mod quickstart;
+#[path = "../../redis/main.rs"]
+mod redis;
+#[path = "../../websocket.rs"]
+mod websocket;
 #[path = "../../wordcount.rs"]
 mod wordcount;

@@ -256,3 +256,106 @@ macro_rules! stream_reads_and_writes {
         }
     };
 }
+
+/// `AsyncRead` and `AsyncWrite` for a stream, by reference and by value.
+#[cfg(feature = "futures-io")]
+macro_rules! stream_is_polled {
+    ($name:ident) => {
+        /// The timeouts of the stream are for blocking calls, not for this.
+        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
+        impl futures_io::AsyncRead for &$name {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.evented.poll(Interest::Read, context, |mut socket| socket.read(buffer))
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.evented.poll(Interest::Read, context, |mut socket| socket.read_vectored(buffers))
+            }
+        }
+
+        /// The timeouts of the stream are for blocking calls, not for this. To close it is to end the direction, as
+        /// [`Shutdown::Write`] does.
+        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
+        impl futures_io::AsyncWrite for &$name {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.evented.poll(Interest::Write, context, |mut socket| socket.write(bytes))
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.evented.poll(Interest::Write, context, |mut socket| socket.write_vectored(buffers))
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.shutdown(Shutdown::Write))
+            }
+        }
+
+        /// As that of the reference.
+        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
+        impl futures_io::AsyncRead for $name {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_read(context, buffer)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_read_vectored(context, buffers)
+            }
+        }
+
+        /// As that of the reference.
+        #[cfg_attr(docsrs, doc(cfg(feature = "futures-io")))]
+        impl futures_io::AsyncWrite for $name {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_write(context, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_write_vectored(context, buffers)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self).poll_flush(context)
+            }
+
+            fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self).poll_close(context)
+            }
+        }
+    };
+}

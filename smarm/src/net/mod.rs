@@ -41,6 +41,15 @@
 //! # }
 //! ```
 //!
+//! # Futures
+//!
+//! With the feature `futures-io`, [`TcpStream`] and [`UnixStream`], and references to them, are `AsyncRead` and `AsyncWrite` of the crate
+//! `futures-io`, for `async` crates that any executor can run. [`block_on`](crate::block_on) polls them on an actor's stack, and so may any executor
+//! on plain threads. Wakers are called by one thread of the process, `smarm-futures`, which is started when a poll has to wait for the first time: so
+//! a wait in a future costs more than one of an actor (two threads instead of one). Connections are made and accepted by the blocking
+//! calls; timeouts of a socket are for blocking calls only. With the traits of both kinds in scope name the one that is meant,
+//! `AsyncReadExt::read(&mut stream, ..)`; `AsyncWriteExt::close` always has to be named.
+//!
 //! # When descriptors run out
 //!
 //! `accept` gives the kernel's error (`EMFILE`), and the connection stays in the queue. A loop that goes on at once would spin: wait a while first.

@@ -144,6 +144,19 @@ fn connect(address: SocketAddr, deadline_ns: Option<u64>) -> io::Result<TcpStrea
 
 stream_reads_and_writes!(TcpStream);
 
+#[cfg(feature = "futures-io")]
+mod polled {
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+    use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+    use std::net::Shutdown;
+
+    use super::TcpStream;
+    use crate::task::source::Interest;
+
+    stream_is_polled!(TcpStream);
+}
+
 /// What accepts connections over TCP; as [`std::net::TcpListener`]. See [the module](crate::net).
 pub struct TcpListener {
     evented: Evented<net::TcpListener>,
@@ -155,11 +168,14 @@ socket_basics!(TcpListener, net::TcpListener);
 impl TcpListener {
     /// Listens on the first of these addresses that can be had; on port 0, on one that the system chooses.
     ///
+    /// As in `std` the address may be that of connections of an earlier listener that are still being closed. Unlike there, as many connections
+    /// may wait to be accepted as the system allows (`net.core.somaxconn`, by default 4096), not 128.
+    ///
     /// # Errors
     ///
     /// That of the last address.
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        address::first_of(addresses, |address| Self::of(net::TcpListener::bind(address)?))
+        address::first_of(addresses, listen)
     }
 
     /// Waits for the next connection. Parks the actor.
@@ -205,6 +221,18 @@ impl TcpListener {
     pub fn ttl(&self) -> io::Result<u32> {
         self.evented.socket().ttl()
     }
+}
+
+/// How many connections may wait to be accepted. The system lowers it to its own limit; a client whose connection is one too many tries again
+/// after a second only.
+const BACKLOG: i32 = i32::MAX;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    TcpListener::of(socket.into())
 }
 
 /// Connections of a [`TcpListener`]; see [`TcpListener::incoming`].

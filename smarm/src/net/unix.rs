@@ -84,6 +84,19 @@ impl UnixStream {
 
 stream_reads_and_writes!(UnixStream);
 
+#[cfg(feature = "futures-io")]
+mod polled {
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+    use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+    use std::net::Shutdown;
+
+    use super::UnixStream;
+    use crate::task::source::Interest;
+
+    stream_is_polled!(UnixStream);
+}
+
 /// What accepts connections; as [`std::os::unix::net::UnixListener`]. See [the module](crate::net).
 pub struct UnixListener {
     evented: Evented<net::UnixListener>,

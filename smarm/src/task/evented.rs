@@ -1,5 +1,7 @@
 //! A socket that actors wait for, and the wait itself.
 
+#[cfg(feature = "futures-io")]
+use core::task::{Context, Poll};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -7,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::park::{self, Wake};
+use super::polled::Polled;
 use super::readiness::{Begin, End};
 use super::slot::SlotRef;
 use super::source::{self, Interest, SourceRef};
@@ -90,15 +93,16 @@ impl Drop for Watched {
 /// A socket that does not block, of `std`'s type.
 #[derive(Debug)]
 pub(crate) struct Evented<S> {
-    // Invariant: dropped first; see `Watched`.
+    // Invariant: these two are dropped first; see there.
     watched: Watched,
+    polled: Polled,
     socket: S,
 }
 
 impl<S: AsRawFd> Evented<S> {
     /// The socket has been made not to block.
     pub(crate) fn new(socket: S) -> Self {
-        Self { watched: Watched::new(socket.as_raw_fd()), socket }
+        Self { watched: Watched::new(socket.as_raw_fd()), polled: Polled::new(), socket }
     }
 
     pub(crate) fn source(&self) -> SourceRef {
@@ -116,8 +120,8 @@ impl<S: AsRawFd> Evented<S> {
 
     /// Gives the socket back, which still does not block.
     pub(crate) fn into_socket(self) -> S {
-        let Self { watched, socket } = self;
-        drop(watched);
+        let Self { watched, polled, socket } = self;
+        drop((watched, polled));
         socket
     }
 
@@ -145,9 +149,35 @@ impl<S: AsRawFd> Evented<S> {
         }
     }
 
-    /// Ends the waits of actors with an error, and forbids others.
+    /// Does something that may not be ready, for a future. Never parks, and is no safe point.
+    #[cfg(feature = "futures-io")]
+    pub(crate) fn poll<T>(
+        &self,
+        interest: Interest,
+        context: &Context<'_>,
+        mut attempt: impl FnMut(&S) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        if self.polled.gives_way(context) {
+            return Poll::Pending;
+        }
+        loop {
+            match attempt(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                answer => return Poll::Ready(answer),
+            }
+            match self.polled.wait(self.socket.as_raw_fd(), interest, context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Ends the waits of actors and futures with an error, and forbids others.
     pub(crate) fn close(&self) {
         self.watched.close();
+        self.polled.close();
     }
 }
 
@@ -213,6 +243,6 @@ pub(crate) fn busy() -> io::Error {
     )
 }
 
-fn closed() -> io::Error {
+pub(crate) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "closed while it was waited for")
 }

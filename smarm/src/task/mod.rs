@@ -31,6 +31,11 @@ pub(crate) mod current;
 pub(crate) mod evented;
 #[cfg(not(loom))]
 pub(crate) mod park;
+#[cfg(all(not(loom), feature = "futures-io"))]
+pub(crate) mod polled;
+#[cfg(all(not(loom), not(feature = "futures-io")))]
+#[path = "polled_off.rs"]
+pub(crate) mod polled;
 #[cfg(not(loom))]
 pub(crate) mod preempt;
 #[cfg(not(loom))]
