@@ -43,6 +43,7 @@ mod stalls;
 mod stats;
 mod supervisor;
 mod threads;
+mod together;
 mod unwinding;
 mod who_hears;
 mod yield_sleep;

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `builder`, `job`, `join`, `scope` | thread actors |
+//! | `builder`, `job`, `join`, `scope`, `together` | thread actors |
 //! | `traits`, `options` | what `#[smarm::actor]` implements and says |
 //! | `start`, `server`, `context`, `plans` | a server's life |
 //! | `bonds`, `links`, `monitor`, `signals` | who hears of an end |
@@ -51,6 +51,8 @@ mod signals;
 #[cfg(not(loom))]
 mod start;
 #[cfg(not(loom))]
+mod together;
+#[cfg(not(loom))]
 mod traits;
 
 #[cfg(not(loom))]
@@ -78,6 +80,7 @@ mod api {
     pub use super::signals::{Signal, signals};
     pub use super::start::{Build, Reserved, StartError, reserve, start, start_linked, start_with};
     pub(crate) use super::start::{Tell, Told, start_telling, tell};
+    pub use super::together::{Together, race, racer};
     pub use super::traits::{
         Actor, Down, Handle, LookupError, every_argument_and_reply_must_be_send,
         the_state_of_an_actor_must_be_send,
