@@ -102,9 +102,10 @@ pub mod time;
 #[cfg(not(loom))]
 mod api {
     pub use crate::actor::{
-        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Handle, JoinHandle,
-        Recipient, ReplyTo, Reserved, Scope, ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts,
-        reserve, scope, spawn, start, start_with,
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Group, GroupEvent,
+        Handle, JoinHandle, LookupError, Name, Recipient, RegisterError, ReplyTo, Reserved, Scope,
+        ScopedJoinHandle, StartError, Timer, dead_letters, failed_casts, registered, reserve, scope, spawn,
+        start, start_with, whereis,
     };
     pub use crate::blocking::block_on_io;
     pub use crate::channel::unbounded as channel;

@@ -6,6 +6,7 @@
 //! | `traits`, `options` | what `#[smarm::actor]` implements and says |
 //! | `start`, `server`, `context`, `plans` | a server's life |
 //! | `mailbox`, `actor_ref`, `call`, `result`, `delivery`, `recipient`, `dead_letters` | its messages |
+//! | `names`, `group`, with `registry`, `places` | how servers are found |
 //! | `exit` | how both kinds end |
 
 #[cfg(not(loom))]
@@ -23,16 +24,24 @@ mod delivery;
 #[cfg(not(loom))]
 mod exit;
 #[cfg(not(loom))]
+mod group;
+#[cfg(not(loom))]
 mod job;
 #[cfg(not(loom))]
 mod join;
 mod mailbox;
 #[cfg(not(loom))]
+mod names;
+#[cfg(not(loom))]
 mod options;
+#[cfg(not(loom))]
+mod places;
 #[cfg(not(loom))]
 mod plans;
 #[cfg(not(loom))]
 mod recipient;
+#[cfg(not(loom))]
+mod registry;
 #[cfg(not(loom))]
 mod result;
 #[cfg(not(loom))]
@@ -53,9 +62,11 @@ mod api {
     pub use super::dead_letters::dead_letters;
     pub use super::delivery::Timer;
     pub(crate) use super::exit::install_panic_hook;
+    pub use super::group::{Group, GroupEvent};
     pub(crate) use super::job::{Options, Prepared};
     pub use super::join::JoinHandle;
     pub use super::mailbox::Overflow;
+    pub use super::names::{LookupError, Name, RegisterError, registered, whereis};
     pub use super::options::ServerOptions;
     pub use super::recipient::Recipient;
     pub use super::result::{ResultLike, cast_result, failed_casts, flat};

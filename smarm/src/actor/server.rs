@@ -14,7 +14,8 @@
 //! 1. `on_exit` (not after a by-value message), kills masked
 //! 2. the state is dropped
 //! 3. the mailbox closes; of what is left, calls are told so, casts become dead letters
-//! 4. joiners are told
+//! 4. it loses its names, and its places in groups
+//! 5. joiners are told
 //!
 //! Each step is shielded: a panic in it is reported, and changes nothing; the first reason wins.
 //!
@@ -25,6 +26,7 @@
 //! nobody can claim it before the worker, which does not know of the block, has published that it is idle. The block lives until
 //! the last reference goes; the server itself holds one until its end.
 
+use core::any::type_name;
 use core::cell::UnsafeCell;
 use core::panic::Location;
 use core::ptr::NonNull;
@@ -36,6 +38,7 @@ use super::actor_ref::ActorRef;
 use super::context::Ctx;
 use super::exit;
 use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
+use super::places::Places;
 use super::plans::Plans;
 use super::traits::{Actor, Down};
 use crate::exit::ExitReason;
@@ -79,8 +82,15 @@ pub(super) struct Core<M> {
     pub(super) wait: WaitObject,
     /// In the block: the fault handler, which may not allocate, asks for it.
     name: &'static str,
-    /// Frees the block.
-    free: unsafe fn(NonNull<Core<M>>),
+    kind: &'static ServerKind,
+}
+
+/// What the servers of one type have in common.
+struct ServerKind {
+    /// Frees the block, which it is given.
+    free: unsafe fn(NonNull<()>),
+    /// What their handles are called.
+    handle_type: fn() -> &'static str,
 }
 
 #[repr(C)]
@@ -150,7 +160,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
             stop_on_drop: options.stop_on_drop,
             wait: WaitObject::made_by(current::runtime()),
             name: options.name,
-            free: free::<A>,
+            kind: const { &ServerKind { free: free::<A>, handle_type: type_name::<A::Handle> } },
         },
         own: UnsafeCell::new(Own { state, plans: None }),
     });
@@ -185,6 +195,7 @@ pub(super) struct End {
     /// The last step was taken: joiners may go on.
     is_over: bool,
     joiners: Vec<Pid>,
+    pub(super) places: Places,
 }
 
 impl<M> Core<M> {
@@ -200,6 +211,10 @@ impl<M> Core<M> {
 
     pub(super) fn name(&self) -> &str {
         self.name
+    }
+
+    pub(super) fn handle_type(&self) -> &'static str {
+        (self.kind.handle_type)()
     }
 
     pub(super) fn add_handle(&self) {
@@ -246,7 +261,7 @@ impl<M> Core<M> {
         if core.references.fetch_sub(1, Ordering::Release) == 1 {
             core::sync::atomic::fence(Ordering::Acquire);
             // SAFETY: that was the last one.
-            unsafe { (core.free)(this) };
+            unsafe { (core.kind.free)(this.cast()) };
         }
     }
 
@@ -321,9 +336,9 @@ impl<M> Core<M> {
     }
 }
 
-unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
+unsafe fn free<A: Actor>(block: NonNull<()>) {
     // SAFETY: the core is the head of a block made by `start`, and the caller is the last one.
-    drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
+    drop(unsafe { Box::from_raw(block.cast::<Block<A>>().as_ptr()) });
 }
 
 /// # Safety
@@ -500,6 +515,7 @@ fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, reason: E
         core.note_end(reason.clone());
         slot.send_last_words();
         bury_letters(core.mailbox.close());
+        core.leave_all_places();
         task::count_exit(slot, exit::outcome_of_reason(&reason));
         core.tell_joiners();
     });

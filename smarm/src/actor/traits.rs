@@ -27,7 +27,9 @@ pub unsafe trait Actor: Sized + 'static {
     fn __options() -> ServerOptions;
 
     #[doc(hidden)]
-    fn __handle(actor: ActorRef<Self::Msg>) -> Self::Handle;
+    fn __handle(actor: ActorRef<Self::Msg>) -> Self::Handle {
+        Self::Handle::__new(actor)
+    }
 
     /// Handles a message. `Break`: it takes the state by value, and is for `__last`.
     #[doc(hidden)]
@@ -65,9 +67,17 @@ pub unsafe trait Actor: Sized + 'static {
 }
 
 /// A generated handle: a reference to a running server whose methods are its messages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handle of an actor",
+    label = "is not a generated handle",
+    note = "name the handle that `#[smarm::actor]` generates: `CounterHandle` for a `Counter`"
+)]
 pub trait Handle: Clone + Send + Sync + 'static {
     /// The generated enum of messages.
-    type Msg;
+    type Msg: 'static;
+
+    #[doc(hidden)]
+    fn __new(actor: ActorRef<Self::Msg>) -> Self;
 
     /// The reference inside, which has the verbs that are not messages: [`join`](ActorRef::join), [`info`](ActorRef::info) and others.
     fn actor(&self) -> &ActorRef<Self::Msg>;
