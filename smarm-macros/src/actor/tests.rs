@@ -161,6 +161,7 @@ fn counter_handle_traits() -> TokenStream {
     quote! {
         impl ::smarm::Handle for CounterHandle {
             type Msg = CounterMsg;
+            fn __new(actor: ::smarm::ActorRef<Self::Msg>) -> Self { Self { actor } }
             fn actor(&self) -> &::smarm::ActorRef<Self::Msg> { &self.actor }
         }
 
@@ -212,8 +213,6 @@ fn counter_actor() -> TokenStream {
             fn __options() -> ::smarm::__private::ServerOptions {
                 ::smarm::__private::ServerOptions::new("Counter")
             }
-
-            fn __handle(actor: ::smarm::ActorRef<Self::Msg>) -> Self::Handle { CounterHandle { actor } }
 
             fn __dispatch(
                 &mut self,

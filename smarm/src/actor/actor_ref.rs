@@ -105,6 +105,20 @@ impl<M> ActorRef<M> {
         }
     }
 
+    /// The same for a group; whether the server has got it. If it has ended it is no member any more, and the message no letter of its.
+    pub(super) fn deliver(&self, message: M) -> bool {
+        checkpoint();
+        match self.send(message, None) {
+            Ok(displaced) => {
+                displaced.into_iter().for_each(dead_letters::bury);
+                return true;
+            }
+            Err(Refused::Closed(message)) => drop(message),
+            Err(refused) => dead_letters::bury(refused.into_message()),
+        }
+        false
+    }
+
     /// Sends a message if there is room. Never parks, and is no safe point.
     ///
     /// # Errors
@@ -337,6 +351,7 @@ impl<M> ActorRef<M> {
         ActorInfo {
             pid: self.pid(),
             name: self.core().name().to_owned(),
+            registered: self.core().names(),
             state: self.state(),
             mailbox_len: self.core().mailbox.len(),
         }
@@ -366,6 +381,8 @@ pub struct ActorInfo {
     pub pid: Pid,
     /// What its type calls it.
     pub name: String,
+    /// Under which names [`whereis`](crate::whereis) finds it.
+    pub registered: Vec<String>,
     /// What it does.
     pub state: ActorState,
     /// How many messages wait.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   bonds of an actor: links ──▶ who gets an exit signal when it ends, and it theirs
-//!                      watchers ▶ what is told of its end: groups first, then monitors
+//!                      watchers ▶ what is told of its end: monitors
 //!                      watches ─▶ whose watchers it has made itself: taken back at its end
 //!                      trap ────▶ where exit signals go instead of ending it
 //!                      verdict ─▶ the signal that ends it
@@ -33,24 +33,12 @@ use crate::task::park;
 use crate::task::section::Section;
 use crate::task::slot::{SlotRef, slot_of};
 
-/// Who is told of an end. The order is that in which they are told.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Rank {
-    /// Groups, of which it must be no member any more when others hear of the end.
-    Group,
-    /// Monitors.
-    Monitor,
-}
-
 /// One watcher of an actor.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct WatchKey {
-    rank: Rank,
-    number: u64,
-}
+pub(super) struct WatchKey(u64);
 
 /// What is called with the news. It never parks, and runs no user code.
-pub(crate) type Watcher = Box<dyn FnOnce(Down) + Send>;
+pub(super) type Watcher = Box<dyn FnOnce(Down) + Send>;
 
 /// Who decides what becomes of an actor that has ended.
 pub(crate) trait Keeper: Send + Sync {
@@ -182,11 +170,11 @@ pub(super) fn verdict(slot: SlotRef) -> ExitReason {
 // ---- watchers ---------------------------------------------------------------------------------------------------------
 
 /// Has the watcher called at the end of an actor. It is given back if that has ended.
-pub(crate) fn watch(pid: Pid, rank: Rank, watcher: Watcher) -> Result<WatchKey, Watcher> {
+pub(super) fn watch(pid: Pid, watcher: Watcher) -> Result<WatchKey, Watcher> {
     let mut watcher = Some(watcher);
     let key = tie(pid, |bonds| {
         bonds.next_number += 1;
-        let key = WatchKey { rank, number: bonds.next_number };
+        let key = WatchKey(bonds.next_number);
         bonds.watchers.extend(watcher.take().map(|watcher| (key, watcher)));
         key
     });
@@ -198,7 +186,7 @@ pub(crate) fn watch(pid: Pid, rank: Rank, watcher: Watcher) -> Result<WatchKey, 
 }
 
 /// Takes a watcher back. False if it was called, or is about to be.
-pub(crate) fn unwatch(pid: Pid, key: WatchKey) -> bool {
+pub(super) fn unwatch(pid: Pid, key: WatchKey) -> bool {
     let watcher = with(pid, |bonds| bonds.watchers.remove(&key));
     watcher.flatten().is_some()
 }
@@ -253,24 +241,18 @@ impl Released {
         self.0.is_none()
     }
 
-    /// Tells groups, links and monitors, in this order. Who is to be told at the very end.
+    /// Tells links, then monitors. Who is to be told at the very end.
     pub(super) fn tell(self, pid: Pid, reason: &ExitReason) -> Option<Arc<dyn Keeper>> {
         let bonds = *self.0?;
         for (target, key) in bonds.watches {
             unwatch(target, key);
         }
-        let mut watchers = bonds.watchers;
-        let monitors = watchers.split_off(&WatchKey { rank: Rank::Monitor, number: 0 });
-        let tell = |watchers: BTreeMap<WatchKey, Watcher>| {
-            for watcher in watchers.into_values() {
-                exit::shielded(|| watcher(Down { pid, reason: reason.clone() }));
-            }
-        };
-        tell(watchers);
         for link in bonds.links {
             signal_link(link, pid, reason);
         }
-        tell(monitors);
+        for watcher in bonds.watchers.into_values() {
+            exit::shielded(|| watcher(Down { pid, reason: reason.clone() }));
+        }
         exit::shielded(|| drop((bonds.trap, bonds.verdict, bonds.signals)));
         bonds.keeper
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Actor;
 use super::actor_ref::ActorRef;
-use super::bonds::{self, Rank, WatchKey};
+use super::bonds::{self, WatchKey};
 use super::delivery::Timer;
 use super::server::{Core, News, System, SystemRef};
 use super::traits::Down;
@@ -138,7 +138,7 @@ impl<A: Actor> Ctx<A> {
     #[track_caller]
     pub fn monitor(&self, pid: Pid) -> MonitorRef {
         let news = self.news();
-        let key = match bonds::watch(pid, Rank::Monitor, Box::new(news)) {
+        let key = match bonds::watch(pid, Box::new(news)) {
             Ok(key) => {
                 bonds::note_watch(self.pid(), pid, key);
                 Some(key)

@@ -74,7 +74,7 @@ pub fn exit(reason: ExitReason) -> ! {
     panic::resume_unwind(Box::new(ExitSignal(reason)));
 }
 
-/// Whom the end of an actor is told: groups, links and monitors at once, its keeper at last.
+/// Whom the end of an actor is told: links and monitors at once, its keeper at last.
 #[must_use = "the keeper waits for the word"]
 pub(super) struct Obituary {
     keeper: Option<Arc<dyn bonds::Keeper>>,

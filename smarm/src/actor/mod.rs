@@ -7,6 +7,7 @@
 //! | `start`, `server`, `context`, `plans` | a server's life |
 //! | `bonds`, `links`, `monitor`, `signals` | who hears of an end |
 //! | `mailbox`, `actor_ref`, `call`, `result`, `delivery`, `recipient`, `dead_letters` | its messages |
+//! | `names`, `group`, with `registry`, `places` | how servers are found |
 //! | `exit` | how both kinds end |
 
 #[cfg(not(loom))]
@@ -26,6 +27,8 @@ mod delivery;
 #[cfg(not(loom))]
 mod exit;
 #[cfg(not(loom))]
+mod group;
+#[cfg(not(loom))]
 mod job;
 #[cfg(not(loom))]
 mod join;
@@ -35,11 +38,17 @@ mod mailbox;
 #[cfg(not(loom))]
 mod monitor;
 #[cfg(not(loom))]
+mod names;
+#[cfg(not(loom))]
 mod options;
+#[cfg(not(loom))]
+mod places;
 #[cfg(not(loom))]
 mod plans;
 #[cfg(not(loom))]
 mod recipient;
+#[cfg(not(loom))]
+mod registry;
 #[cfg(not(loom))]
 mod result;
 #[cfg(not(loom))]
@@ -67,11 +76,13 @@ mod api {
     pub use super::delivery::Timer;
     pub use super::exit::exit;
     pub(crate) use super::exit::install_panic_hook;
+    pub use super::group::{Group, GroupEvent};
     pub(crate) use super::job::{Options, Prepared};
     pub use super::join::JoinHandle;
     pub use super::links::{Exit, Exits, link, send_exit, trap_exit, unlink};
     pub use super::mailbox::Overflow;
     pub use super::monitor::{Monitor, monitor};
+    pub use super::names::{LookupError, Name, RegisterError, registered, whereis};
     pub use super::options::ServerOptions;
     pub use super::recipient::Recipient;
     pub use super::result::{ResultLike, cast_result, failed_casts, flat};
@@ -82,8 +93,7 @@ mod api {
     pub(crate) use super::start::{Tell, Told, start_telling, tell};
     pub use super::together::{Together, race, racer};
     pub use super::traits::{
-        Actor, Down, Handle, LookupError, every_argument_and_reply_must_be_send,
-        the_state_of_an_actor_must_be_send,
+        Actor, Down, Handle, every_argument_and_reply_must_be_send, the_state_of_an_actor_must_be_send,
     };
 }
 #[cfg(not(loom))]

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::bonds::{self, Rank, WatchKey};
+use super::bonds::{self, WatchKey};
 use super::traits::Down;
 use crate::channel::oneshot::{self, oneshot};
 use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
@@ -30,7 +30,7 @@ pub fn monitor(pid: Pid) -> Monitor {
     let (tell, down) = oneshot();
     // Nobody listens if the monitor was dropped meanwhile.
     let watcher = Box::new(move |down| drop(tell.send(down)));
-    let key = match bonds::watch(pid, Rank::Monitor, watcher) {
+    let key = match bonds::watch(pid, watcher) {
         Ok(key) => Some(key),
         Err(watcher) => {
             watcher(Down { pid, reason: ExitReason::NoProc });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::actor_ref::ActorRef;
 use super::delivery::Timer;
+use super::places::{Identity, Place};
 use crate::pid::Pid;
 
 /// A reference to any server that understands messages of type `T`, whatever else it understands; made by
@@ -34,8 +35,13 @@ pub struct Recipient<T> {
 
 trait Target<T>: Send + Sync {
     fn cast(&self, message: T);
+    fn deliver(&self, message: T) -> bool;
+    fn try_send(&self, message: T) -> bool;
     fn send_after(&self, delay: Duration, message: T) -> Timer;
     fn pid(&self) -> Pid;
+    fn identity(&self) -> Identity;
+    fn enlist(&self, place: Place) -> bool;
+    fn delist(&self, place: &Place);
 }
 
 struct Through<M, F> {
@@ -69,6 +75,30 @@ impl<T> Recipient<T> {
     pub fn pid(&self) -> Pid {
         self.target.pid()
     }
+
+    // ---- for groups ---------------------------------------------------------------------------------------------------
+
+    /// As [`cast`](Self::cast); whether the server has got it.
+    pub(super) fn deliver(&self, message: T) -> bool {
+        self.target.deliver(message)
+    }
+
+    /// Sends the message if there is room; whether there was.
+    pub(super) fn try_send(&self, message: T) -> bool {
+        self.target.try_send(message)
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.target.identity()
+    }
+
+    pub(super) fn enlist(&self, place: Place) -> bool {
+        self.target.enlist(place)
+    }
+
+    pub(super) fn delist(&self, place: &Place) {
+        self.target.delist(place);
+    }
 }
 
 impl<T, M: 'static, F: Fn(T) -> M + Send + Sync> Target<T> for Through<M, F> {
@@ -80,8 +110,28 @@ impl<T, M: 'static, F: Fn(T) -> M + Send + Sync> Target<T> for Through<M, F> {
         self.actor.send_after(delay, (self.message)(message))
     }
 
+    fn deliver(&self, message: T) -> bool {
+        self.actor.deliver((self.message)(message))
+    }
+
+    fn try_send(&self, message: T) -> bool {
+        self.actor.try_send((self.message)(message)).is_ok()
+    }
+
     fn pid(&self) -> Pid {
         self.actor.pid()
+    }
+
+    fn identity(&self) -> Identity {
+        self.actor.core().identity()
+    }
+
+    fn enlist(&self, place: Place) -> bool {
+        self.actor.core().enlist(place)
+    }
+
+    fn delist(&self, place: &Place) {
+        self.actor.core().delist(place);
     }
 }
 

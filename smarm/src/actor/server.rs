@@ -14,8 +14,9 @@
 //! 1. `on_exit` (not after a by-value message), kills masked
 //! 2. the state is dropped
 //! 3. the mailbox closes; of what is left, calls are told so, casts become dead letters
-//! 4. links, then monitors are told
-//! 5. joiners are told
+//! 4. it loses its names, and its places in groups
+//! 5. links, then monitors are told
+//! 6. joiners are told
 //!
 //! Each step is shielded: a panic in it is reported, and changes nothing; the first reason wins.
 //!
@@ -32,6 +33,7 @@
 //! nobody can claim it before the worker, which does not know of the block, has published that it is idle. The block lives until
 //! the last reference goes; the server itself holds one until its end.
 
+use core::any::type_name;
 use core::cell::{Cell, UnsafeCell};
 use core::panic::Location;
 use core::ptr::NonNull;
@@ -47,6 +49,7 @@ use super::exit;
 use super::links::{Exit, Trap};
 use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
 use super::options::ServerOptions;
+use super::places::Places;
 use super::plans::Plans;
 use super::signals;
 use super::traits::{Actor, Down};
@@ -101,8 +104,15 @@ pub(super) struct Core<M> {
     pub(super) wait: WaitObject,
     /// In the block: the fault handler, which may not allocate, asks for it.
     name: &'static str,
-    /// Frees the block.
-    free: unsafe fn(NonNull<Core<M>>),
+    kind: &'static ServerKind,
+}
+
+/// What the servers of one type have in common.
+struct ServerKind {
+    /// Frees the block, which it is given.
+    free: unsafe fn(NonNull<()>),
+    /// What their handles are called.
+    handle_type: fn() -> &'static str,
 }
 
 #[repr(C)]
@@ -201,7 +211,7 @@ impl<A: Actor> Unborn<A> {
                 stop_on_drop: options.stop_on_drop,
                 wait: WaitObject::made_by(current::runtime()),
                 name: options.name,
-                free: free::<A>,
+                kind: const { &ServerKind { free: free::<A>, handle_type: type_name::<A::Handle> } },
             },
             own: UnsafeCell::new(Own { state, plans: None }),
         });
@@ -231,6 +241,7 @@ pub(super) struct End {
     /// The last step was taken: joiners may go on.
     is_over: bool,
     joiners: Vec<Pid>,
+    pub(super) places: Places,
 }
 
 impl<M> Core<M> {
@@ -246,6 +257,10 @@ impl<M> Core<M> {
 
     pub(super) fn name(&self) -> &str {
         self.name
+    }
+
+    pub(super) fn handle_type(&self) -> &'static str {
+        (self.kind.handle_type)()
     }
 
     pub(super) fn add_handle(&self) {
@@ -292,7 +307,7 @@ impl<M> Core<M> {
         if core.references.fetch_sub(1, Ordering::Release) == 1 {
             core::sync::atomic::fence(Ordering::Acquire);
             // SAFETY: that was the last one.
-            unsafe { (core.free)(this) };
+            unsafe { (core.kind.free)(this.cast()) };
         }
     }
 
@@ -367,9 +382,10 @@ impl<M> Core<M> {
         exit::shielded(|| drop(before));
     }
 
-    /// Nobody will handle what is in the mailbox.
+    /// Nobody will handle what is in the mailbox, nor what comes; and nobody finds the server any more.
     fn close(&self) {
         bury_letters(self.mailbox.close());
+        self.leave_all_places();
     }
 
     /// What is in the mailbox waits for the next life. Whether the server was asked to stop.
@@ -529,9 +545,9 @@ impl<A: Actor> Kept<A> {
     }
 }
 
-unsafe fn free<A: Actor>(core: NonNull<Core<A::Msg>>) {
+unsafe fn free<A: Actor>(block: NonNull<()>) {
     // SAFETY: the core is the head of a block made by `start`, and the caller is the last one.
-    drop(unsafe { Box::from_raw(core.cast::<Block<A>>().as_ptr()) });
+    drop(unsafe { Box::from_raw(block.cast::<Block<A>>().as_ptr()) });
 }
 
 /// # Safety

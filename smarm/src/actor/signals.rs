@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::bonds::{self, Rank};
+use super::bonds;
 use super::traits::Down;
 use crate::channel::{self, Receiver, Sender};
 use crate::exit::{ExitReason, PanicInfo};
@@ -84,6 +84,6 @@ pub(super) fn announce(parent: SlotRef, child: Pid) {
     if let Some(signals) = bonds::signals_of(parent) {
         let watcher = Box::new(move |down| signals.tell(down));
         // It has not started, so it is there.
-        bonds::watch(child, Rank::Monitor, watcher).ok();
+        bonds::watch(child, watcher).ok();
     }
 }

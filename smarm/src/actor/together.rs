@@ -22,7 +22,7 @@ struct Ends(Sender<(usize, bool)>, usize);
 impl Drop for Ends {
     fn drop(&mut self) {
         // The parent may have left after another one's failure.
-        drop(self.0.send((self.1, std::thread::panicking())));
+        self.0.send((self.1, std::thread::panicking())).ok();
     }
 }
 
@@ -86,9 +86,10 @@ tuples!(FA: A = 0, FB: B = 1, FC: C = 2, FD: D = 3, FE: E = 4, FG: G = 5, FH: H 
 tuples!(FA: A = 0, FB: B = 1, FC: C = 2, FD: D = 3, FE: E = 4, FG: G = 5, FH: H = 6, FI: I = 7, FJ: J = 8, FK: K = 9, FL: L = 10);
 tuples!(FA: A = 0, FB: B = 1, FC: C = 2, FD: D = 3, FE: E = 4, FG: G = 5, FH: H = 6, FI: I = 7, FJ: J = 8, FK: K = 9, FL: L = 10, FM: M = 11);
 
-/// One of those that [`race`] runs.
-pub type Racer<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+/// One of those that [`race()`] runs.
+type Racer<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
 
+/// Makes one of those that [`race()`] runs.
 pub fn racer<'a, T>(task: impl FnOnce() -> T + Send + 'a) -> Racer<'a, T> {
     Box::new(task)
 }

@@ -28,7 +28,9 @@ pub unsafe trait Actor: Sized + 'static {
     fn __options() -> ServerOptions;
 
     #[doc(hidden)]
-    fn __handle(actor: ActorRef<Self::Msg>) -> Self::Handle;
+    fn __handle(actor: ActorRef<Self::Msg>) -> Self::Handle {
+        Self::Handle::__new(actor)
+    }
 
     /// Handles a message. `Break`: it takes the state by value, and is for `__last`.
     #[doc(hidden)]
@@ -71,9 +73,17 @@ pub unsafe trait Actor: Sized + 'static {
 }
 
 /// A generated handle: a reference to a running server whose methods are its messages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handle of an actor",
+    label = "is not a generated handle",
+    note = "name the handle that `#[smarm::actor]` generates: `CounterHandle` for a `Counter`"
+)]
 pub trait Handle: Clone + Send + Sync + 'static {
     /// The generated enum of messages.
-    type Msg;
+    type Msg: 'static;
+
+    #[doc(hidden)]
+    fn __new(actor: ActorRef<Self::Msg>) -> Self;
 
     /// The reference inside, which has the verbs that are not messages: [`join`](ActorRef::join), [`info`](ActorRef::info) and others.
     fn actor(&self) -> &ActorRef<Self::Msg>;
@@ -114,18 +124,3 @@ pub fn every_argument_and_reply_must_be_send<T: Message>() {}
 
 /// Called by the generated `start`.
 pub fn the_state_of_an_actor_must_be_send<T: State>() {}
-
-/// Why a look-up by a name gave nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum LookupError {
-    /// Nobody has the name.
-    NotFound,
-    /// What has the name is of another type.
-    WrongType {
-        /// What type it is of.
-        registered: &'static str,
-        /// What type was asked for.
-        asked: &'static str,
-    },
-}

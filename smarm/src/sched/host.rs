@@ -14,6 +14,7 @@ use crate::driver::timer::TimerKey;
 use crate::pid::Pid;
 use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
+use crate::task::locals::Locals;
 use crate::task::section::Section;
 use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
 use crate::task::source::{Interest, SourceRef};
@@ -176,6 +177,14 @@ impl Schedule for Host {
     #[inline(always)]
     fn end_slice(slot: SlotRef) {
         worker::home_of(slot).end_slice(slot);
+    }
+
+    fn with_locals<R>(slot: SlotRef, look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        // SAFETY: `RuntimeHandle::enter` keeps the runtime alive while it is entered.
+        if let Some(shared) = unsafe { slot.entered.get().cast::<Shared>().as_ref() } {
+            return Some(look(&shared.locals));
+        }
+        (slot.runtime() != 0).then(|| look(&worker::home_of(slot).shared().locals))
     }
 }
 

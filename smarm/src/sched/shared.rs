@@ -14,6 +14,7 @@ use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::stack::StackClass;
+use crate::task::locals::Locals;
 use crate::task::park;
 
 /// The numbers of a runtime, resolved from its configuration.
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     failure: Mutex<Option<String>>,
     /// How many threads of the process were not smarm's when the run began.
     foreign_threads: Gauge,
+    /// Kept for the side that uses.
+    pub(super) locals: Locals,
     this: Weak<Shared>,
 }
 
@@ -154,6 +157,7 @@ impl Shared {
             next_spread: AtomicUsize::new(0),
             failure: Mutex::new(None),
             foreign_threads: Gauge::default(),
+            locals: Locals::default(),
             this,
         }
     }

@@ -64,6 +64,10 @@ macro_rules! verbs {
         impl Handle for $handle {
             type Msg = TreeMsg;
 
+            fn __new(actor: ActorRef<TreeMsg>) -> Self {
+                Self { tree: TreeHandle::__new(actor) }
+            }
+
             fn actor(&self) -> &ActorRef<TreeMsg> {
                 self.tree.actor()
             }

@@ -30,6 +30,8 @@ pub(crate) mod current;
 #[cfg(not(loom))]
 pub(crate) mod evented;
 #[cfg(not(loom))]
+pub(crate) mod locals;
+#[cfg(not(loom))]
 pub(crate) mod park;
 #[cfg(all(not(loom), feature = "futures-io"))]
 pub(crate) mod polled;
@@ -49,6 +51,7 @@ pub(crate) mod wait;
 pub(crate) use host::{
     Armed, Blocking, Fire, Firing, Runtime, Schedule, arm_firing, count_exit, count_io_wait, disarm_firing,
     forget_job, run_blocking, run_next, spawn, spawn_in, start_server, turn_is_over, unwatch, watch,
+    with_locals,
 };
 
 #[cfg(not(loom))]
@@ -58,6 +61,7 @@ mod host {
     use std::sync::Arc;
 
     use super::current::{self, Here};
+    use super::locals::Locals;
     use super::slot::{Job, Outcome, SlotRef};
     use super::source::{Interest, SourceRef};
     use crate::Host;
@@ -143,6 +147,10 @@ mod host {
 
         /// Has a thread of the pool run it, for the current actor. False if there is no such thread, and none is to be had.
         fn run_blocking(slot: SlotRef, job: Arc<dyn Blocking>) -> bool;
+
+        /// Looks at what is kept for the runtime that this thread has entered, or else for that of `slot`, who runs here. `None` if there is
+        /// no runtime.
+        fn with_locals<R>(slot: SlotRef, look: impl FnOnce(&Locals) -> R) -> Option<R>;
     }
 
     /// Blocking code on its way to a thread of the pool.
@@ -155,6 +163,11 @@ mod host {
     /// Has a thread of the pool run it; see [`Schedule::run_blocking`].
     pub(crate) fn run_blocking(slot: SlotRef, job: Arc<dyn Blocking>) -> bool {
         Host::run_blocking(slot, job)
+    }
+
+    /// Looks at what is kept for the runtime in force here; see [`Schedule::with_locals`].
+    pub(crate) fn with_locals<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+        Host::with_locals(current::waiter(), look)
     }
 
     /// Makes an actor of a job; see [`Schedule::spawn`].

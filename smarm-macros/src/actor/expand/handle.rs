@@ -36,12 +36,13 @@ impl Actor {
         let sendable = self.sendable_generics();
         let methods = self.implement(None, &sendable, &quote!(#(#methods)* #(#refused)* #verbs));
         let message = self.message_of();
-        let smarm = &self.smarm;
+        let (smarm, actor) = (&self.smarm, local("actor"));
         let handle = self.implement(
             Some(quote!(#smarm::Handle)),
             &sendable,
             &quote! {
                 type Msg = #message;
+                fn __new(#actor: #smarm::ActorRef<Self::Msg>) -> Self { Self { #actor } }
                 fn actor(&self) -> &#smarm::ActorRef<Self::Msg> { &self.actor }
             },
         );

@@ -19,7 +19,6 @@ impl Actor {
         let generics = self.sendable_generics();
         let (parameters, arguments, bounds) = generics.split_for_impl();
         let message = self.message_of();
-        let actor = local("actor");
         let options = self.server_options();
         let (dispatch, last, hooks) = (self.dispatch(), self.last(), self.hooks());
         quote! {
@@ -32,8 +31,6 @@ impl Actor {
                 type Handle = #handle #arguments;
 
                 fn __options() -> #smarm::__private::ServerOptions { #options }
-
-                fn __handle(#actor: #smarm::ActorRef<Self::Msg>) -> Self::Handle { #handle { #actor } }
 
                 #dispatch
                 #last
