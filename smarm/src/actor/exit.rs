@@ -30,9 +30,10 @@ fn drop_unstarted<T>(f: impl FnOnce() -> T) -> Option<T> {
 }
 
 pub(super) fn reason_of(slot: SlotRef, payload: Box<dyn Any + Send>) -> ExitReason {
-    if payload.is::<KillSignal>() {
-        return ExitReason::Killed;
-    }
+    let payload = match payload.downcast::<KillSignal>() {
+        Ok(signal) => return signal.reason,
+        Err(payload) => payload,
+    };
     let place = slot.take_panic_place();
     ExitReason::Panicked(PanicInfo::new(payload, place))
 }

@@ -155,7 +155,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>) -> io::Result<ActorRef<A::
         own: UnsafeCell::new(Own { state, plans: None }),
     });
     let unborn = Unborn(NonNull::from(Box::leak(block)));
-    task::start_server(unborn.0.as_ptr().cast(), runs)?;
+    task::start_server(unborn.0.as_ptr().cast(), options.rank, runs)?;
     let core = unborn.0.cast();
     core::mem::forget(unborn);
     // SAFETY: the one handle that was counted.
@@ -273,6 +273,11 @@ impl<M> Core<M> {
         slot.state.is_ending() || self.is_unreachable()
     }
 
+    /// Of a server that has handled all that was sent before it was asked to stop.
+    fn reason_to_stop(&self, slot: SlotRef) -> ExitReason {
+        if slot.state.is_ending() { ExitReason::Shutdown } else { ExitReason::Normal }
+    }
+
     fn reason_to_end(&self) -> ExitReason {
         if self.is_unreachable() { ExitReason::Normal } else { ExitReason::Shutdown }
     }
@@ -383,6 +388,13 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
     let mut handled = 0;
     loop {
         let is_to_end = core.is_to_end(slot);
+        if is_to_end && slot.state.is_ending() {
+            if slot.rank().is_supervisor {
+                return Next::Exit(ExitReason::Shutdown);
+            }
+            // What was sent before is handled. It is not asleep, so there is nobody to wake.
+            _ = core.mailbox.stop();
+        }
         let next = match core.mailbox.pop(!is_to_end) {
             Pop::Message(message, waiter) => {
                 if let Some(waiter) = waiter {
@@ -394,7 +406,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
                 next
             }
             Pop::System(message) => own.handle_system(message, &mut ctx),
-            Pop::Stop => ControlFlow::Break(ExitReason::Normal),
+            Pop::Stop => ControlFlow::Break(core.reason_to_stop(slot)),
             Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
         };

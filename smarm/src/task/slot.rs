@@ -19,6 +19,25 @@ use crate::fiber::Context;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sys::stack::{Stack, StackClass};
+use core::sync::atomic::AtomicU8;
+
+/// A server.
+const SERVER: u8 = 1;
+/// A server that has others for children, and ends them when it ends.
+const SUPERVISOR: u8 = 1 << 1;
+/// A server that a supervisor ends, and nobody else does when its runtime ends.
+const SUPERVISED: u8 = 1 << 2;
+/// Knows of the shutdown.
+const TOLD: u8 = 1 << 3;
+
+/// What a server is in a tree of supervisors, and so, when its turn comes in the end of its runtime.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Rank {
+    /// It ends its children when it ends.
+    pub(crate) is_supervisor: bool,
+    /// Its supervisor ends it.
+    pub(crate) is_supervised: bool,
+}
 
 /// How an actor ended, for the counters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,7 +164,8 @@ pub(crate) struct Slot {
     // ---- second line
     /// What kind of wait it is in; only meaningful while it is parked, or was switched out by an allocation.
     pub(crate) wait_kind: AtomicWaitKind,
-    is_server: Cell<bool>,
+    /// What else there is to know of the actor: see `SERVER` and what follows it. Written by the owner, read by a shutdown.
+    traits: AtomicU8,
     stack_class: Cell<StackClass>,
     /// Whether a message is being dropped that nobody will handle.
     pub(crate) burial: Cell<Burial>,
@@ -199,7 +219,7 @@ impl Slot {
             runtime: AtomicU32::new(0),
             next: AtomicU32::new(0),
             wait_kind: AtomicWaitKind::new(WaitKind::Elsewhere),
-            is_server: Cell::new(false),
+            traits: AtomicU8::new(0),
             stack_class: Cell::new(StackClass::SMALLEST),
             burial: Cell::new(Burial::None),
             kill_masks: Cell::new(0),
@@ -319,8 +339,9 @@ impl Slot {
         self.shared.store(shared.cast_mut(), Ordering::Relaxed);
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
         self.waits_on.store(0, Ordering::Relaxed);
+        // Ordering: Relaxed. Published by `StateWord::occupy`.
+        self.traits.store(0, Ordering::Relaxed);
         self.stack_class.set(class);
-        self.is_server.set(false);
         self.waits_for.set(ptr::null());
         self.wait_kind.set(WaitKind::Elsewhere);
         self.panic.set(None);
@@ -331,16 +352,42 @@ impl Slot {
         self.entered.set(ptr::null());
     }
 
-    /// Says that the new actor is a server, and which one in the order of their starts. The caller owns the slot.
-    pub(crate) fn make_server(&self, sequence: u64) {
-        self.is_server.set(true);
-        // Ordering: Relaxed. Published by the state word.
+    /// Says that the new actor is a server, of which rank, and which one in the order of their starts. The caller owns the slot.
+    pub(crate) fn make_server(&self, rank: Rank, sequence: u64) {
+        let supervisor = if rank.is_supervisor { SUPERVISOR } else { 0 };
+        let supervised = if rank.is_supervised { SUPERVISED } else { 0 };
+        // Ordering: Relaxed, twice. Published by the state word.
+        self.traits.store(SERVER | supervisor | supervised, Ordering::Relaxed);
         self.sequence.store(sequence, Ordering::Relaxed);
     }
 
     /// Whether it is a server: then its stack was not reserved when it was started.
+    #[inline]
     pub(crate) fn is_server(&self) -> bool {
-        self.is_server.get()
+        self.has_trait(SERVER)
+    }
+
+    /// What it is among servers. Like all traits, for a holder of its generation.
+    pub(crate) fn rank(&self) -> Rank {
+        Rank { is_supervisor: self.has_trait(SUPERVISOR), is_supervised: self.has_trait(SUPERVISED) }
+    }
+
+    /// Notes that the actor knows of the shutdown and sees to its end by itself. The caller is the actor, or makes it.
+    pub(crate) fn set_told(&self) {
+        // Ordering: Relaxed, twice. The caller alone writes it.
+        self.traits.store(self.traits.load(Ordering::Relaxed) | TOLD, Ordering::Relaxed);
+    }
+
+    /// Whether the actor sees to its end by itself, in a shutdown.
+    #[inline]
+    pub(crate) fn is_told(&self) -> bool {
+        self.has_trait(TOLD)
+    }
+
+    #[inline]
+    fn has_trait(&self, bit: u8) -> bool {
+        // Ordering: Relaxed. As for `runtime`.
+        self.traits.load(Ordering::Relaxed) & bit != 0
     }
 
     /// Which server it is in the order of their starts; only meaningful to a holder of its generation.
