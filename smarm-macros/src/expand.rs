@@ -85,7 +85,8 @@ fn main_function(options: &Options, function: Function) -> TokenStream {
     let config = config(Attr::Main, options);
     let Function { attributes, visibility, signature, body } = function;
     let Signature { fn_token, ident, .. } = &signature;
-    let run = call(options, "run_main", &signature, &quote!(#config, #ident));
+    let run = if options.own_signals { "run_main_without_signals" } else { "run_main" };
+    let run = call(options, run, &signature, &quote!(#config, #ident));
     let allocator = allocator(options);
     quote! {
         #(#attributes)*
@@ -271,6 +272,19 @@ mod tests {
             let generated = main(bad, quote! { fn main() {} });
             assert_eq!(sentences(&generated), ["`alloc` takes `true` or `false`"]);
         }
+    }
+
+    #[test]
+    fn signals_are_heard_unless_that_is_refused() {
+        let runs = |attribute: TokenStream| {
+            let generated = main(attribute, quote! { fn main() {} }).to_string();
+            generated.contains("run_main_without_signals")
+        };
+        assert!(!runs(quote!()));
+        assert!(!runs(quote!(signals = true)));
+        assert!(runs(quote!(signals = false)));
+        let generated = main(quote!(signals = "none"), quote! { fn main() {} });
+        assert_eq!(sentences(&generated), ["`signals` takes `true` or `false`"]);
     }
 
     #[test]

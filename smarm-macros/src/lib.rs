@@ -32,9 +32,27 @@ use proc_macro::TokenStream;
 /// the root actor itself, so it need not be `Send`. A panic of the root ends the program with code 101, as
 /// everywhere.
 ///
+/// # Signals
+///
+/// `SIGTERM` and `SIGINT` (Ctrl-C) end the program in order, as `smarm::shutdown` does: hooks, supervisors, servers, then all others, within
+/// the shutdown timeout. A second signal kills all actors at once; a third one has the system's default meaning, and ends the process. A
+/// signal for which the program had installed a handler before `main`, or which its parent has it ignore, is left alone, and so are all
+/// other signals. A handler that is installed later replaces this one, or is called beside it, as its crate does it: for those there
+/// is `signals = false`. Masks are not changed, so the children of the program inherit nothing of this.
+///
+/// | what has happened | exit code |
+/// |---|---|
+/// | the root panicked | 101 |
+/// | a signal came, and then a second one, or the shutdown timeout passed with actors left | 128 + the signal's number |
+/// | the root returned, also after a signal | its own |
+/// | the shutdown ended the root | 0 |
+/// | it was ended otherwise (a kill, a deadlock) | 1, and a sentence on standard error |
+///
+/// An actor that panics, and is not the root, is told of in one line; that alone neither ends the program nor changes its exit code.
+///
 /// # Options
 ///
-/// The keys are the methods of `smarm::runtime::Config`, and four more:
+/// The keys are the methods of `smarm::runtime::Config`, and four more (`workers`, `alloc`, `signals`, `crate`):
 ///
 /// | key | value | default |
 /// |---|---|---|
@@ -50,6 +68,7 @@ use proc_macro::TokenStream;
 /// | `blocking_threads` | OS threads | `512` |
 /// | `on_stall` | a function or closure of `&smarm::runtime::Stall` | a line on standard error |
 /// | `alloc` | whether `smarm::Alloc`, around the system's allocator, is the program's; `false` to choose another one | `true` |
+/// | `signals` | whether `SIGTERM` and `SIGINT` end the program in order; `false` to leave them alone | `true` |
 /// | `crate` | the path of smarm, where it has another name | `::smarm` |
 ///
 /// A *size* is a number of bytes, any `usize` expression, or text: `"256K"`, `"8M"`. A *time* is any `Duration`
@@ -121,7 +140,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// Those of [`#[smarm::main]`](macro@main) without `alloc`, with these defaults of its own:
+/// Those of [`#[smarm::main]`](macro@main) without `alloc` and `signals`, with these defaults of its own:
 ///
 /// | key | value | default |
 /// |---|---|---|

@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) watchdog: Option<Value>,
     /// `alloc = false`
     pub(crate) own_allocator: bool,
+    /// `signals = false`
+    pub(crate) own_signals: bool,
 }
 
 pub(crate) enum Workers {
@@ -79,11 +81,12 @@ enum Takes {
     Policy,
     Time,
     Watchdog,
-    Switch,
+    Alloc,
+    Signals,
     Path,
 }
 
-const KEYS: [Key; 14] = [
+const KEYS: [Key; 15] = [
     Key { name: "workers", takes: Takes::Workers, only: None, example: "4" },
     Key { name: "alloc_interval", takes: Takes::Number, only: None, example: "128" },
     Key { name: "timeslice_cycles", takes: Takes::Number, only: None, example: "300_000" },
@@ -95,7 +98,8 @@ const KEYS: [Key; 14] = [
     Key { name: "spares", takes: Takes::Count, only: None, example: "4" },
     Key { name: "blocking_threads", takes: Takes::Number, only: None, example: "512" },
     Key { name: "on_stall", takes: Takes::Function, only: None, example: "my_function" },
-    Key { name: "alloc", takes: Takes::Switch, only: Some(Attr::Main), example: "false" },
+    Key { name: "alloc", takes: Takes::Alloc, only: Some(Attr::Main), example: "false" },
+    Key { name: "signals", takes: Takes::Signals, only: Some(Attr::Main), example: "false" },
     Key { name: "watchdog", takes: Takes::Watchdog, only: Some(Attr::Test), example: "\"60s\"" },
     Key { name: "crate", takes: Takes::Path, only: None, example: "my_smarm" },
 ];
@@ -131,7 +135,8 @@ fn take(attr: Attr, name: Ident, value: Option<Expr>, options: &mut Options) -> 
         Takes::Policy => options.calls.push((name, policy(key, value)?)),
         Takes::Time => options.calls.push((name, value::time(key.name, value)?)),
         Takes::Watchdog => options.watchdog = Some(watchdog(key, value)?),
-        Takes::Switch => options.own_allocator = !switch(key, &value)?,
+        Takes::Alloc => options.own_allocator = !switch(key, &value)?,
+        Takes::Signals => options.own_signals = !switch(key, &value)?,
         Takes::Path => options.smarm = Some(value::path(value)?),
     }
     Ok(())

@@ -123,7 +123,9 @@ mod api {
     pub use crate::exit::{ExitReason, PanicInfo};
     pub use crate::future::block_on;
     pub use crate::pid::Pid;
-    pub use crate::runtime::{RuntimeHandle, handle, run};
+    pub use crate::runtime::{
+        RuntimeHandle, handle, is_shutting_down, on_shutdown, run, shutdown, wait_for_shutdown,
+    };
     pub use crate::sync::{LockError, LockTimeout, Mutex, MutexGuard};
     pub use crate::task::alloc::Alloc;
     pub use crate::task::api::{
@@ -170,6 +172,6 @@ pub mod __private {
         Overflow, ResultLike, ServerOptions, Together, cast_result, every_argument_and_reply_must_be_send,
         flat, race, racer, received, start, the_state_of_an_actor_must_be_send,
     };
-    pub use crate::runtime::entry::{run_main, run_test};
+    pub use crate::runtime::entry::{run_main, run_main_without_signals, run_test};
     pub use crate::task::preempt::{checkpoint, checkpoint_no_kill};
 }

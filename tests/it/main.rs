@@ -39,6 +39,7 @@ mod server_messages;
 mod server_moves;
 mod server_order;
 mod several_runtimes;
+mod shutdown;
 mod spawn;
 mod stack;
 mod stalls;

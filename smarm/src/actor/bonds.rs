@@ -216,8 +216,12 @@ pub(super) fn signals_of(slot: SlotRef) -> Option<Signals> {
 
 /// Leaves the decision on what becomes of an actor, which has not started, to a keeper.
 pub(super) fn keep(pid: Pid, keeper: Arc<dyn Keeper>) {
-    slot_of(pid).ties.make_kept();
     tie(pid, |bonds| bonds.keeper = Some(keeper));
+}
+
+/// Whether a keeper decides what becomes of the actor that runs here.
+pub(super) fn is_kept(slot: SlotRef) -> bool {
+    slot.ties.is_tied() && with(slot.pid(), |bonds| bonds.keeper.is_some()).unwrap_or(false)
 }
 
 // ---- the end ----------------------------------------------------------------------------------------------------------

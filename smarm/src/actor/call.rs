@@ -338,8 +338,9 @@ impl<M> ActorRef<M> {
                 self.await_reply(waiting, patience)
             }
             Err(refused) => {
+                let slot = waiting.slot;
                 drop(waiting);
-                Err(self.refused(refused))
+                Err(given_in(slot, self.refused(refused)))
             }
         }
     }
@@ -350,7 +351,7 @@ impl<M> ActorRef<M> {
         loop {
             match slot.reply.look(waiting.call) {
                 Answer::Written => return Ok(waiting.read()),
-                Answer::Silence(silence) => return Err(self.silence(silence)),
+                Answer::Silence(silence) => return Err(given_in(slot, self.silence(silence))),
                 Answer::None => {}
             }
             park::deliver_kill(slot);
@@ -394,4 +395,13 @@ impl<M> ActorRef<M> {
     fn timed_out(&self) -> CallError {
         CallError::Timeout { timeout: self.call_timeout().unwrap_or(Duration::MAX), callee: self.pid() }
     }
+}
+
+/// The error of a call, unless the server has ended because the runtime ends: then its caller ends too.
+#[cold]
+fn given_in(caller: SlotRef, error: CallError) -> CallError {
+    if let CallError::Down { reason: ExitReason::Shutdown, .. } = error {
+        park::give_in(caller);
+    }
+    error
 }

@@ -31,10 +31,16 @@ fn drop_unstarted<T>(f: impl FnOnce() -> T) -> Option<T> {
     None
 }
 
+/// A kill may be that of an exit signal.
+fn why_killed(slot: SlotRef, reason: ExitReason) -> ExitReason {
+    if let ExitReason::Killed = reason { bonds::verdict(slot) } else { reason }
+}
+
 pub(super) fn reason_of(slot: SlotRef, payload: Box<dyn Any + Send>) -> ExitReason {
-    if payload.is::<KillSignal>() {
-        return bonds::verdict(slot);
-    }
+    let payload = match payload.downcast::<KillSignal>() {
+        Ok(signal) => return why_killed(slot, signal.reason),
+        Err(payload) => payload,
+    };
     match payload.downcast::<ExitSignal>() {
         Ok(signal) => signal.0,
         Err(payload) => ExitReason::Panicked(PanicInfo::new(payload, slot.take_panic_place())),

@@ -153,6 +153,7 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     let closure = unsafe { ManuallyDrop::take(&mut (*payload).closure) };
     let result = exit::run_to_end(slot, closure);
     task::count_exit(slot, exit::outcome_of(&result));
+    let was_shut_down = matches!(result, Err(ExitReason::Shutdown));
     let reason = || result.as_ref().err().cloned().unwrap_or(ExitReason::Normal);
     let obituary = exit::tell_bonds(slot, reason, false);
     // SAFETY: the payload is nothing now, and ours until the swap.
@@ -164,6 +165,9 @@ unsafe fn run<F: FnOnce() -> T, T>(job: *mut Job, slot: SlotRef) -> Turn {
     unsafe { end(block.cast(), scope.as_deref()) };
     // Last of all: what the closure or the result borrowed may be gone afterwards.
     if let Some(scope) = scope {
+        if was_shut_down {
+            scope.child_shut_down();
+        }
         scope.child_ended();
     }
     obituary.tell_keeper();

@@ -49,11 +49,16 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// Why the actor ended without a result: [`ExitReason::Panicked`] with the panic's message and payload, or
-    /// [`ExitReason::Killed`]. [`ExitReason::Unwinding`] if the actor has not ended and the caller is unwinding: then it does not wait,
+    /// [`ExitReason::Killed`]; [`ExitReason::Shutdown`], if the end of its runtime ended it, and the caller is not of that runtime, or
+    /// [knows](crate::wait_for_shutdown) of it. [`ExitReason::Unwinding`] if the actor has not ended and the caller is unwinding: then it does not wait,
     /// and detaches the actor.
     pub fn join(self) -> Result<T, ExitReason> {
         checkpoint();
-        self.join_while(|| ControlFlow::Continue(None))
+        let result = self.join_while(|| ControlFlow::Continue(None));
+        if let Err(ExitReason::Shutdown) = result {
+            park::give_in(current::waiter());
+        }
+        result
     }
 
     /// The same, but `look` is asked before each park: until when, in nanoseconds, or whether to give up. Then the actor is detached, and the
@@ -82,7 +87,11 @@ impl<T> JoinHandle<T> {
             if park::may_not_wait(slot, "`join`") {
                 return Err(ExitReason::Unwinding);
             }
-            park::deliver_kill(slot);
+            // A shutdown does not end the wait for one whom it has asked, too.
+            match self.wait_kind(slot) {
+                WaitKind::Join => park::deliver_kill_alone(slot),
+                _ => park::deliver_kill(slot),
+            }
             let ControlFlow::Continue(deadline_ns) = look() else {
                 return Err(ExitReason::Killed);
             };

@@ -87,7 +87,7 @@ mod api {
     pub use super::recipient::Recipient;
     pub use super::result::{ResultLike, cast_result, failed_casts, flat};
     pub use super::scope::{Scope, ScopedJoinHandle, scope};
-    pub(crate) use super::server::Kept;
+    pub(crate) use super::server::{Kept, Terms};
     pub use super::signals::{Signal, signals};
     pub use super::start::{Build, Reserved, StartError, reserve, start, start_linked, start_with};
     pub(crate) use super::start::{Tell, Told, start_telling, tell};

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::mailbox::Overflow;
 use crate::sys::stack::{LARGEST_STACK_BYTES, StackClass};
+use crate::task::slot::Rank;
 
 const DEFAULT_BOUND: usize = 1024;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +20,7 @@ pub struct ServerOptions {
     pub(super) stack_bytes: Option<usize>,
     pub(super) stop_on_drop: bool,
     pub(super) own_thread: bool,
+    pub(super) rank: Rank,
     pub(super) on_start: bool,
     pub(super) on_linked_exit: bool,
     pub(super) every: Vec<Duration>,
@@ -36,6 +38,7 @@ impl ServerOptions {
             stack_bytes: None,
             stop_on_drop: false,
             own_thread: false,
+            rank: Rank { is_supervisor: false, is_supervised: false },
             on_start: false,
             on_linked_exit: false,
             every: Vec::new(),
@@ -81,6 +84,18 @@ impl ServerOptions {
     /// The server runs on an OS thread of its own.
     pub fn own_thread(mut self) -> Self {
         self.own_thread = true;
+        self
+    }
+
+    /// The server ends others when it ends: in the end of its runtime it comes before servers that do not.
+    pub fn supervisor(mut self) -> Self {
+        self.rank.is_supervisor = true;
+        self
+    }
+
+    /// A supervisor ends the server: the end of its runtime leaves it alone.
+    pub fn supervised(mut self) -> Self {
+        self.rank.is_supervised = true;
         self
     }
 

@@ -26,6 +26,8 @@ pub(super) struct ScopeData {
     parent: Pid,
     live: AtomicUsize,
     panicked: AtomicBool,
+    /// A shutdown has ended one.
+    shut_down: AtomicBool,
     wait: WaitObject,
     children: Mutex<Children>,
 }
@@ -49,6 +51,7 @@ impl ScopeData {
             parent: parent.pid(),
             live: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
+            shut_down: AtomicBool::new(false),
             wait: WaitObject::made_by(parent.runtime()),
             children: Mutex::new(Children::default()),
         }
@@ -77,6 +80,12 @@ impl ScopeData {
     pub(super) fn child_panicked(&self) {
         // Ordering: Relaxed. Published by the count.
         self.panicked.store(true, Ordering::Relaxed);
+    }
+
+    /// A shutdown has ended an actor of the scope.
+    pub(super) fn child_shut_down(&self) {
+        // Ordering: Relaxed. Published by the count.
+        self.shut_down.store(true, Ordering::Relaxed);
     }
 
     /// An actor of the scope is done with all that it borrowed.
@@ -152,7 +161,11 @@ where
         // Ordering: Relaxed. Published by the count, which is zero.
         Ok(_) if scope.data.panicked.load(Ordering::Relaxed) => panic!("an actor of the scope panicked"),
         Ok(value) => {
-            park::deliver_kill(parent);
+            park::deliver_kill_alone(parent);
+            // Ordering: Relaxed. As above.
+            if scope.data.shut_down.load(Ordering::Relaxed) {
+                park::give_in(parent); // what that one was to do is not done
+            }
             value
         }
     }

@@ -58,7 +58,7 @@ use crate::pid::Pid;
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::task::park;
 use crate::task::reply::Silence;
-use crate::task::slot::{Burial, Job, JobKind, JobPid, JobThread, SlotRef, Turn, slot_of};
+use crate::task::slot::{Burial, Job, JobKind, JobPid, JobThread, Rank, SlotRef, Turn, slot_of};
 use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
@@ -149,14 +149,24 @@ pub(super) enum Birth<A> {
     Reserved(Builder<A>),
 }
 
-/// Starts a server; `link`: linked with the actor that runs here.
+/// What a server is to others from its start.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Terms {
+    /// Linked with the actor that runs here.
+    pub(crate) link: bool,
+    /// It ends others when it ends.
+    pub(crate) is_supervisor: bool,
+}
+
+/// Starts a server.
 ///
 /// # Safety
 ///
 /// State and messages are `Send + 'static`, whatever their types say.
 #[track_caller]
-pub(super) unsafe fn start<A: Actor>(birth: Birth<A>, link: bool) -> io::Result<ActorRef<A::Msg>> {
+pub(super) unsafe fn start<A: Actor>(birth: Birth<A>, terms: Terms) -> io::Result<ActorRef<A::Msg>> {
     let options = A::__options();
+    let Terms { link, is_supervisor } = terms;
     // A reserved one is awake for its senders: nobody but `activate_reserved` wakes it.
     let (state, runs, asleep) = match birth {
         Birth::Built(state) if options.runs_at_once() => (State::Unstarted(state), true, false),
@@ -168,7 +178,8 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>, link: bool) -> io::Result<
     let parent = current::waiter();
     let has_bonds = options.on_linked_exit || link || parent.ties.is_parent();
     // With bonds it may run only when they are made.
-    task::start_server(unborn.0.as_ptr().cast(), runs && !has_bonds)?;
+    let rank = Rank { is_supervisor: options.rank.is_supervisor || is_supervisor, ..options.rank };
+    task::start_server(unborn.0.as_ptr().cast(), rank, runs && !has_bonds)?;
     let core: NonNull<Core<A::Msg>> = unborn.0.cast();
     core::mem::forget(unborn);
     // SAFETY: the one handle that was counted.
@@ -332,6 +343,11 @@ impl<M> Core<M> {
     #[inline]
     fn is_to_end(&self, slot: SlotRef) -> bool {
         slot.state.is_ending() || self.is_unreachable()
+    }
+
+    /// Of a server that has handled all that was sent before it was asked to stop.
+    fn reason_to_stop(&self, slot: SlotRef) -> ExitReason {
+        if slot.state.is_ending() { ExitReason::Shutdown } else { ExitReason::Normal }
     }
 
     fn reason_to_end(&self) -> ExitReason {
@@ -515,7 +531,8 @@ impl<A: Actor> Kept<A> {
         core.job.thread.set(job_thread(&self.options));
         core.add_reference(); // its own
         let job = block.as_ptr().cast();
-        let pid = task::start_server(job, false).inspect_err(|_| {
+        let rank = Rank { is_supervised: true, ..self.options.rank };
+        let pid = task::start_server(job, rank, false).inspect_err(|_| {
             own.state = State::Gone;
             // SAFETY: added above.
             unsafe { Core::drop_reference(NonNull::from(core)) };
@@ -627,6 +644,13 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
     let mut handled = 0;
     loop {
         let is_to_end = core.is_to_end(slot);
+        if is_to_end && slot.state.is_ending() {
+            if slot.rank().is_supervisor {
+                return Next::Exit(ExitReason::Shutdown.into());
+            }
+            // What was sent before is handled. It is not asleep, so there is nobody to wake.
+            _ = core.mailbox.stop();
+        }
         let next = match core.mailbox.pop(!is_to_end) {
             Pop::Message(message, waiter) => {
                 if let Some(waiter) = waiter {
@@ -638,7 +662,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
                 next
             }
             Pop::System(message) => own.handle_system(message, &mut ctx, core.pid()),
-            Pop::Stop => ControlFlow::Break(Last::on_request(ExitReason::Normal)),
+            Pop::Stop => ControlFlow::Break(Last::on_request(core.reason_to_stop(slot))),
             Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end().into()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
         };
@@ -739,7 +763,7 @@ impl<A: Actor> Own<A> {
 /// The exit steps, on the server's own stack.
 fn die<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef, last: Last) -> exit::Obituary {
     let Last { reason, mut on_request } = last;
-    let is_final = !slot.ties.is_kept();
+    let is_final = !bonds::is_kept(slot);
     park::mask_kill(|| {
         own.plans = None;
         let state = core::mem::replace(&mut own.state, State::Gone);

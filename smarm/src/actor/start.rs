@@ -4,7 +4,7 @@ use core::fmt;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::server::{self, Birth, Builder};
+use super::server::{self, Birth, Builder, Terms};
 use super::{Actor, ActorRef, Handle};
 use crate::channel::{self, RecvError};
 use crate::exit::ExitReason;
@@ -59,18 +59,18 @@ pub fn start_linked<A: Actor>(actor: A) -> A::Handle {
         current::actor().is_some(),
         "`smarm::start_linked` was called on a thread that is no actor: only actors have links"
     );
-    A::__handle(launch_bound(Birth::Built(actor), true))
+    A::__handle(launch_on(Birth::Built(actor), Terms { link: true, ..Terms::default() }))
 }
 
 #[track_caller]
 fn launch<A: Actor>(birth: Birth<A>) -> ActorRef<A::Msg> {
-    launch_bound(birth, false)
+    launch_on(birth, Terms::default())
 }
 
 #[track_caller]
-fn launch_bound<A: Actor>(birth: Birth<A>, link: bool) -> ActorRef<A::Msg> {
+fn launch_on<A: Actor>(birth: Birth<A>, terms: Terms) -> ActorRef<A::Msg> {
     // SAFETY: only `#[smarm::actor]` implements `Actor`, and its expansion asserts that all parts are `Send + 'static`.
-    match unsafe { server::start::<A>(birth, link) } {
+    match unsafe { server::start::<A>(birth, terms) } {
         Ok(actor) => actor,
         Err(error) => panic!("cannot start another server: {error}"),
     }
@@ -110,7 +110,7 @@ where
     A: Actor,
     R: Build<A, K>,
 {
-    start_telling(false, |tell| {
+    start_telling(Terms::default(), |tell| {
         let built = build().build();
         tell.tell(&built);
         built
@@ -148,11 +148,11 @@ impl Told {
 /// Starts a server whose state is built inside it, and waits until it has told that it has begun.
 #[track_caller]
 pub(crate) fn start_telling<A: Actor>(
-    link: bool,
+    terms: Terms,
     build: impl FnOnce(Tell) -> Result<A, ExitReason> + Send + 'static,
 ) -> Result<A::Handle, StartError> {
     let (tell, told) = tell();
-    let actor = launch_bound(Birth::Builder(Box::new(move || build(tell))), link);
+    let actor = launch_on(Birth::Builder(Box::new(move || build(tell))), terms);
     told.wait(|| actor.join()).map_err(|reason| StartError { reason })?;
     Ok(A::__handle(actor))
 }

@@ -11,6 +11,7 @@ use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, Try
 use super::unbounded::Unbounded;
 use crate::sys::clock;
 use crate::task::current;
+use crate::task::park;
 use crate::task::preempt::{checkpoint, checkpoint_and_note};
 
 /// Makes an unbounded channel: sending never waits. The same function is `smarm::channel()`.
@@ -46,6 +47,24 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     ends(Flavour::Bounded(shared.clone()), Flavour::Bounded(shared))
 }
 
+/// If the other end `is_gone` because the runtime ends, so does who waited for it, instead of being told of an error.
+#[inline]
+pub(super) fn give_in_if<T, E>(result: Result<T, E>, is_gone: impl FnOnce(&E) -> bool) -> Result<T, E> {
+    match result {
+        Err(error) if is_gone(&error) => Err(or_give_in(error)),
+        result => result,
+    }
+}
+
+#[cold]
+fn or_give_in<E>(error: E) -> E {
+    if let Some(slot) = current::actor().filter(|slot| park::gives_in(slot)) {
+        drop(error); // with the message that could not be sent
+        park::throw_kill(slot);
+    }
+    error
+}
+
 fn ends<T>(sender: Flavour<T>, receiver: Flavour<T>) -> (Sender<T>, Receiver<T>) {
     (Sender { flavour: sender }, Receiver { flavour: receiver, not_sync: PhantomData })
 }
@@ -75,7 +94,7 @@ impl<T> Sender<T> {
             Flavour::Unbounded(channel) => channel.send(message),
             Flavour::Bounded(channel) => {
                 checkpoint();
-                channel.send(message)
+                give_in_if(channel.send(message), |error| !error.is_unwinding())
             }
         }
     }
@@ -106,7 +125,8 @@ impl<T> Sender<T> {
             }
             Flavour::Bounded(channel) => {
                 checkpoint();
-                channel.send_until(message, Some(clock::deadline_after(timeout)))
+                let sent = channel.send_until(message, Some(clock::deadline_after(timeout)));
+                give_in_if(sent, SendTimeoutError::is_disconnected)
             }
         }
     }
@@ -158,11 +178,12 @@ impl<T> Receiver<T> {
     /// If the channel is empty and all senders are gone, or if the actor is unwinding and would have had to wait.
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = checkpoint_and_note();
-        match &self.flavour {
+        let received = match &self.flavour {
             // SAFETY: the only receiver is this one, it is not `Sync`, and it is borrowed here.
             Flavour::Unbounded(channel) => unsafe { channel.recv(here) },
             Flavour::Bounded(channel) => channel.recv(),
-        }
+        };
+        give_in_if(received, |error| !error.is_unwinding())
     }
 
     /// Receives a message if there is one. Never parks, and is no safe point.
@@ -186,16 +207,19 @@ impl<T> Receiver<T> {
     /// to wait.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         checkpoint();
-        match self.try_recv() {
+        let received = match self.try_recv() {
             Ok(message) => return Ok(message),
-            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {}
-        }
-        let deadline_ns = Some(clock::deadline_after(timeout));
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => self.wait(clock::deadline_after(timeout)),
+        };
+        give_in_if(received, RecvTimeoutError::is_disconnected)
+    }
+
+    fn wait(&self, deadline_ns: u64) -> Result<T, RecvTimeoutError> {
         match &self.flavour {
             // SAFETY: as in `recv`.
-            Flavour::Unbounded(channel) => unsafe { channel.wait(current::here(), deadline_ns) },
-            Flavour::Bounded(channel) => channel.wait(deadline_ns),
+            Flavour::Unbounded(channel) => unsafe { channel.wait(current::here(), Some(deadline_ns)) },
+            Flavour::Bounded(channel) => channel.wait(Some(deadline_ns)),
         }
     }
 

@@ -16,6 +16,7 @@ use core::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ends::give_in_if;
 use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicU64, Ordering};
@@ -151,7 +152,8 @@ impl<T> Receiver<T> {
     /// The same for a receiver that is kept: there is one message, so it succeeds once.
     pub(crate) fn recv_once(&self) -> Result<T, RecvError> {
         checkpoint();
-        self.wait(None).map_err(|error| match error {
+        let received = give_in_if(self.wait(None), RecvTimeoutError::is_disconnected);
+        received.map_err(|error| match error {
             RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
             _ => RecvError(Cause::Disconnected),
         })
@@ -184,7 +186,7 @@ impl<T> Receiver<T> {
     /// If the message did not come in time, if the sender left without one, or if the actor is unwinding and would have had to wait.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         checkpoint();
-        self.wait(Some(clock::deadline_after(timeout)))
+        give_in_if(self.wait(Some(clock::deadline_after(timeout))), RecvTimeoutError::is_disconnected)
     }
 
     fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {

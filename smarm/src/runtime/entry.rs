@@ -14,30 +14,76 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::signals::Listener;
 use super::{Config, dump, init};
 use crate::exit::ExitReason;
+use crate::sys::signal::Signals;
 
 /// How long a report about a stuck test may take. Whatever it waits for may be what the test is stuck on.
 const REPORT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs `root` as the root actor of a new runtime; what a `main` under `#[smarm::main]` expands to.
+/// Runs `root` as the root actor of a new runtime, and ends it in order when a signal asks for that; what a `main` under `#[smarm::main]`
+/// expands to.
 ///
-/// The exit code is what `root` returned, as for a plain `main`; success if it was ended by a shutdown or by
-/// `smarm::exit` with [`ExitReason::Normal`]; failure, with a sentence on standard error, if it was ended for
-/// another reason.
+/// Signals are `SIGTERM` and `SIGINT`, each only if the system's default is in force for it.
+///
+/// | what has happened | exit code |
+/// |---|---|
+/// | the root panicked | 101 |
+/// | a signal came, and a second one, or the shutdown timeout passed with actors left | 128 + the signal's number |
+/// | the root returned | its own, as of a plain `main` |
+/// | the root was ended by a shutdown, or by `smarm::exit` with [`ExitReason::Normal`] | 0 |
+/// | it was ended for another reason | 1, with a sentence on standard error |
 ///
 /// # Panics
 ///
-/// With the root's own payload, if the root panicked; the exit code is then 101, as after any panic in `main`.
+/// With the root's own payload, if the root panicked. If the runtime cannot be started: see [`init`].
 pub fn run_main<T, F>(config: Config, root: F) -> ExitCode
 where
     T: Termination + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    match run_root(config, root) {
-        Ok(code) => code,
-        Err(ExitReason::Normal | ExitReason::Shutdown) => ExitCode::SUCCESS,
-        Err(reason) => {
+    // First of all: a signal that comes from now on is heard, though there is no runtime yet.
+    match Signals::take() {
+        Some(signals) => run_main_under(Some(signals), config, root),
+        None => run_main_without_signals(config, root),
+    }
+}
+
+/// The same, but signals are left alone; what `#[smarm::main(signals = false)]` expands to.
+///
+/// # Panics
+///
+/// As [`run_main`].
+pub fn run_main_without_signals<T, F>(config: Config, root: F) -> ExitCode
+where
+    T: Termination + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    run_main_under(None, config, root)
+}
+
+fn run_main_under<T, F>(signals: Option<Signals>, config: Config, root: F) -> ExitCode
+where
+    T: Termination + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let runtime = init(config);
+    let listener = signals.map(|signals| Listener::start(signals, &runtime));
+    let ended = runtime.try_run(move || root().report());
+    let is_overdue = runtime.shared.shutdown.is_overdue();
+    // The runtime ends before a panic goes on: its end runs outside an unwind.
+    drop(runtime);
+    let by_signal = listener.and_then(Listener::stop).filter(|_| is_overdue);
+    exit_code(ended, by_signal)
+}
+
+fn exit_code(ended: Result<ExitCode, ExitReason>, by_signal: Option<ExitCode>) -> ExitCode {
+    match (ended, by_signal) {
+        (Err(ExitReason::Panicked(panic)), _) => resume(panic.take_payload(), &ExitReason::Panicked(panic)),
+        (_, Some(code)) | (Ok(code), None) => code,
+        (Err(ExitReason::Normal | ExitReason::Shutdown), None) => ExitCode::SUCCESS,
+        (Err(reason), None) => {
             eprintln!("smarm: the root actor ended before it returned: {reason}");
             ExitCode::FAILURE
         }
@@ -73,8 +119,7 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     // The runtime ends with this statement, before a panic goes on: its end runs outside an unwind.
-    let ended = init(config).try_run(move || root().report());
-    match ended {
+    match init(config).try_run(move || root().report()) {
         Err(ExitReason::Panicked(panic)) => resume(panic.take_payload(), &ExitReason::Panicked(panic)),
         ended => ended,
     }

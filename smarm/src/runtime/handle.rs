@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::shutdown;
 use crate::actor::{JoinHandle, Options, Prepared};
 use crate::sched::shared::Shared;
 use crate::sched::{self, worker};
@@ -44,6 +45,29 @@ impl RuntimeHandle {
             Ok(handle) => handle,
             Err(error) => panic!("cannot start another actor: {error}"),
         }
+    }
+
+    /// Begins the orderly end of the runtime; see [`shutdown`](crate::shutdown()). From any thread, so also from one that waits for signals;
+    /// not from a signal handler. Never parks.
+    ///
+    /// If no run is in progress, the next one ends with [`ExitReason::Shutdown`](crate::ExitReason::Shutdown) before its root has begun.
+    ///
+    /// ```
+    /// let runtime = smarm::runtime::init(smarm::runtime::Config::exact(1));
+    /// let handle = runtime.handle();
+    /// std::thread::spawn(move || handle.shutdown());
+    /// let ended = runtime.try_run(smarm::wait_for_shutdown);
+    /// assert!(matches!(ended, Ok(()) | Err(smarm::ExitReason::Shutdown)));
+    /// ```
+    #[track_caller]
+    pub fn shutdown(&self) {
+        shutdown::begin(&self.shared);
+    }
+
+    /// Whether a shutdown of the runtime has begun; see [`is_shutting_down`](crate::is_shutting_down). Never parks.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shared.shutdown.has_begun()
     }
 
     /// Runs `f` with this runtime in force: `spawn`, `Builder` and `scope` work inside on a plain thread. Calls nest. Never
@@ -95,14 +119,21 @@ impl fmt::Debug for RuntimeHandle {
 #[must_use]
 #[track_caller]
 pub fn handle() -> RuntimeHandle {
+    with_shared("smarm::handle", |shared| RuntimeHandle::new(shared.this()))
+}
+
+/// Calls `f` with the runtime of the current actor, or with the one that this thread has entered. `call` is what the user has called.
+#[track_caller]
+pub(super) fn with_shared<R>(call: &str, f: impl FnOnce(&Shared) -> R) -> R {
     let slot = current::waiter();
     // SAFETY: `enter` keeps the runtime alive while it is entered.
     let entered = unsafe { slot.entered.get().cast::<Shared>().as_ref() };
-    let shared =
-        entered.map(Shared::this).or_else(|| current::actor().map(|slot| worker::shared_of(slot).this()));
-    RuntimeHandle::new(shared.expect(
-        "`smarm::handle` was called on a thread that is no actor: call it inside `smarm::run`, or use `Runtime::handle`",
-    ))
+    match entered.or_else(|| current::actor().map(worker::shared_of)) {
+        Some(shared) => f(shared),
+        None => panic!(
+            "`{call}` was called on a thread that is no actor: call it inside `smarm::run`, or use `Runtime::handle`"
+        ),
+    }
 }
 
 #[track_caller]

@@ -4,8 +4,9 @@ mod config;
 pub(crate) mod entry;
 mod handle;
 mod report;
+mod shutdown;
+mod signals;
 
-use std::ops::ControlFlow;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +16,14 @@ use std::time::Duration;
 pub use self::config::{Config, Deadlock};
 pub use self::handle::{RuntimeHandle, handle};
 pub use self::report::DeadlockReport;
+pub use self::shutdown::{is_shutting_down, on_shutdown, shutdown, wait_for_shutdown};
 pub use crate::sched::stall::{Stall, ThreadActivity};
 pub use crate::sched::stats::{ExitCounts, RuntimeStats};
 
 use self::report::{dump, panic_or_resume};
+use self::shutdown::Watch;
 use crate::actor::{self, JoinHandle, Prepared};
 use crate::exit::ExitReason;
-use crate::sched::quiet;
 use crate::sched::shared::{OwnThread, Settings, Shared};
 use crate::sys::stack::{self, StackClass};
 use crate::sys::{clock, fault};
@@ -32,8 +34,6 @@ use crate::task::wait::WaitKind;
 
 /// How often the drop of a runtime looks whether its last actors have ended.
 const DROP_LOOKS_EVERY: Duration = Duration::from_millis(1);
-/// How often a shutdown repeats its kill, for actors that were spawned meanwhile.
-const KILL_AGAIN: Duration = Duration::from_millis(20);
 
 /// Runs `f` as the root actor of a new runtime with one worker, and returns its value when no actor is left.
 ///
@@ -111,8 +111,8 @@ fn settings(config: &Config) -> Settings {
 
 /// Workers, and the actors that run on them; made by [`init`].
 ///
-/// Dropping it ends it: actors that are still there (spawned by a [`RuntimeHandle`] outside any `run`) are killed, and its threads are
-/// joined. Actors that do not come to a safe point within the shutdown timeout are named on standard error, and their threads
+/// Dropping it ends it: actors that are still there (spawned by a [`RuntimeHandle`] outside any `run`) are killed, unless a
+/// [shutdown](RuntimeHandle::shutdown) has begun, which then has its time; and its threads are joined. Actors that do not come to a safe point within the shutdown timeout are named on standard error, and their threads
 /// are left to themselves; so are those of [blocking code](crate::block_on_io()) that does not return.
 pub struct Runtime {
     shared: Arc<Shared>,
@@ -141,8 +141,9 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// With the root's payload if the root panicked (the other actors are killed first); with a sentence if the root was killed or the
-    /// run ended in a deadlock (see [`Deadlock::Fail`]); or if another `run` of this runtime has not returned.
+    /// With the root's payload if the root panicked (the other actors are [shut down](crate::shutdown()) first); with a sentence if the root
+    /// was killed, or ended by a shutdown, or if the run ended in a deadlock (see [`Deadlock::Fail`]); or if another `run` of this
+    /// runtime has not returned.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> T
     where
@@ -162,7 +163,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Why the root ended without a value: [`ExitReason::Panicked`] with its payload, [`ExitReason::Killed`], or
+    /// Why the root ended without a value: [`ExitReason::Panicked`] with its payload, [`ExitReason::Shutdown`] if a
+    /// [shutdown](crate::shutdown()) ended it, [`ExitReason::Killed`] if it was killed, by the deadline of a shutdown too, or
     /// [`ExitReason::Error`] with a [`DeadlockReport`].
     ///
     /// # Panics
@@ -192,7 +194,8 @@ impl Runtime {
         self.shared.begin_run(caller.pid().to_bits());
         // Ordering: Relaxed. Set by this thread, or by one that ran before.
         self.gave_up.store(false, Ordering::Relaxed);
-        let root = self.spawn_root(f);
+        // Shut down before the run has begun, there is no root any more.
+        let root = if self.shared.shutdown.has_begun() { None } else { Some(self.spawn_root(f)) };
         park::mask_kill(|| self.await_end(caller, root))
     }
 
@@ -210,88 +213,28 @@ impl Runtime {
         }
     }
 
-    fn await_end<T>(&self, caller: SlotRef, root: JoinHandle<T>) -> Result<T, ExitReason> {
-        // Kills are masked here; an actor that runs a runtime passes its own on, unless it masks that itself.
-        let is_killed = {
-            let passes_on = caller.kill_masks.get() <= 1;
-            move || passes_on && caller.state.is_killed()
-        };
-        let wait = |until_ns| _ = park::park(caller, WaitKind::Elsewhere, None, until_ns);
-        let mut shutdown = None;
-        let result = root.join_while(|| {
-            if shutdown.is_none() && (self.shared.has_failed() || is_killed()) {
-                shutdown = Some(self.begin_shutdown());
-            }
-            shutdown.as_ref().map_or(ControlFlow::Continue(None), |shutdown| self.kill_again(shutdown))
-        });
+    fn await_end<T>(&self, caller: SlotRef, root: Option<JoinHandle<T>>) -> Result<T, ExitReason> {
+        // Kills are masked here; an actor that runs a runtime passes its own end on, unless it masks that itself.
+        let passes_on = caller.runtime() != 0 && caller.kill_masks.get() <= 1;
+        let watch = Watch::new(&self.shared, passes_on.then_some(caller));
+        let result = root.map_or(Err(ExitReason::Shutdown), |root| root.join_while(|| watch.look()));
         self.shared.expect_end(caller.pid().to_bits());
-        if result.is_ok() {
-            self.await_quiet(is_killed, wait);
-        } else {
-            let shutdown = shutdown.unwrap_or_else(|| self.begin_shutdown());
-            self.shut_down(&shutdown, wait);
+        if result.is_err() {
+            watch.end();
         }
+        self.shared.wake_one(); // all may sleep already, and only idle servers be left
+        let wait = |until_ns| _ = park::park(caller, WaitKind::Elsewhere, None, until_ns);
+        let is_over = watch.await_end(wait);
         self.shared.forget_end();
+        if is_over {
+            shutdown::clear(&self.shared);
+        } else {
+            // Ordering: Relaxed. As in `try_run`.
+            self.gave_up.store(true, Ordering::Relaxed);
+        }
         match report::take_failure(&self.shared) {
             Some(failure) => Err(failure),
             None => result,
-        }
-    }
-
-    /// Waits until no actor is left.
-    fn await_quiet(&self, is_killed: impl Fn() -> bool, wait: impl Fn(Option<u64>)) {
-        self.shared.wake_one(); // all may sleep already, and only idle servers be left
-        while self.shared.is_busy() {
-            if self.shared.has_failed() || is_killed() {
-                return self.shut_down(&self.begin_shutdown(), wait);
-            }
-            wait(None);
-        }
-    }
-
-    fn begin_shutdown(&self) -> Shutdown {
-        Shutdown { deadline_ns: clock::deadline_after(self.shared.settings.shutdown_timeout) }
-    }
-
-    /// Kills all actors; until when to wait for their ends before they are killed again, or whether it has lasted long enough.
-    fn kill_again(&self, shutdown: &Shutdown) -> ControlFlow<(), Option<u64>> {
-        if clock::now_ns() >= shutdown.deadline_ns {
-            return ControlFlow::Break(());
-        }
-        quiet::kill_all(self.shared.id);
-        ControlFlow::Continue(Some(clock::deadline_after(KILL_AGAIN).min(shutdown.deadline_ns)))
-    }
-
-    /// Kills all actors and waits for their ends, but not for ever: then those that are left are named.
-    fn shut_down(&self, shutdown: &Shutdown, wait: impl Fn(Option<u64>)) {
-        while self.shared.is_busy()
-            && let ControlFlow::Continue(until_ns) = self.kill_again(shutdown)
-        {
-            if self.shared.is_busy() {
-                wait(until_ns);
-            }
-        }
-        if self.shared.is_busy() {
-            // Ordering: Relaxed. As in `try_run`.
-            self.gave_up.store(true, Ordering::Relaxed);
-            self.name_the_rest();
-        }
-    }
-
-    /// Tells of what a shutdown leaves behind.
-    fn name_the_rest(&self) {
-        if self.shared.live() > 0 {
-            let actors = quiet::survivors(&self.shared);
-            eprintln!("smarm: the shutdown timeout is over, and these actors are left:\n{actors}");
-        }
-        match self.shared.pending_blocking() {
-            0 => {}
-            1 => eprintln!(
-                "smarm: the shutdown timeout is over, and 1 closure given to `block_on_io` still runs"
-            ),
-            count => eprintln!(
-                "smarm: the shutdown timeout is over, and {count} closures given to `block_on_io` still run"
-            ),
         }
     }
 
@@ -306,12 +249,6 @@ impl Runtime {
     pub fn handle(&self) -> RuntimeHandle {
         RuntimeHandle::new(self.shared.clone())
     }
-}
-
-/// A shutdown in progress.
-struct Shutdown {
-    /// When it gives up.
-    deadline_ns: u64,
 }
 
 /// A `run` in progress.
@@ -331,8 +268,12 @@ impl Drop for Runtime {
         // Those on whom a shutdown has given up just now are not waited for again.
         let gave_up = *self.gave_up.get_mut();
         if self.shared.is_busy() && !inside && !gave_up {
-            // A destructor never switches: an actor that drops a runtime blocks its thread.
-            self.shut_down(&self.begin_shutdown(), |_| thread::sleep(DROP_LOOKS_EVERY));
+            let watch = Watch::new(&self.shared, None);
+            if !self.shared.shutdown.has_begun() {
+                watch.kill();
+            }
+            // A destructor never switches: an actor that drops a runtime blocks its thread. Whoever is left then has been named.
+            watch.await_end(|_| thread::sleep(DROP_LOOKS_EVERY));
         }
         self.shared.monitor.stop();
         self.shared.dismiss_pool();

@@ -16,7 +16,7 @@ use crate::sys::{clock, stack};
 use crate::task::current::{self, Here};
 use crate::task::locals::Locals;
 use crate::task::section::Section;
-use crate::task::slot::{self, Job, JobThread, Outcome, SlotRef};
+use crate::task::slot::{self, Job, JobThread, Outcome, Rank, SlotRef};
 use crate::task::source::{Interest, SourceRef};
 use crate::task::{Blocking, Firing, Runtime, Schedule};
 
@@ -52,21 +52,21 @@ impl Schedule for Host {
             "spawn was called on a thread that is no actor: call it inside `smarm::run`, or on a `RuntimeHandle` \
              (`handle.spawn(..)`, `handle.enter(|| ..)`)"
         );
-        spawn_inside(worker::home_of(parent), job, spread, before)
+        spawn_inside(parent, job, spread, before)
     }
 
     #[track_caller]
-    fn start_server(parent: SlotRef, job: *mut Job, runs: bool) -> io::Result<Pid> {
+    fn start_server(parent: SlotRef, job: *mut Job, rank: Rank, runs: bool) -> io::Result<Pid> {
         // SAFETY: `RuntimeHandle::enter` keeps the runtime alive while it is entered.
         if let Some(shared) = unsafe { parent.entered.get().cast::<Shared>().as_ref() } {
-            return start_server_outside(shared, job, runs);
+            return start_server_outside(shared, job, rank, runs);
         }
         assert!(
             parent.runtime() != 0,
             "a server was started on a thread that is no actor: start it under `#[smarm::main]` or inside `smarm::run`, or in \
              `RuntimeHandle::enter(|| ..)`"
         );
-        start_server_inside(worker::home_of(parent), job, runs)
+        start_server_inside(worker::home_of(parent), job, rank, runs)
     }
 
     fn activate(slot: SlotRef, soon: bool) {
@@ -144,6 +144,10 @@ impl Schedule for Host {
         worker::home_of(slot).disarm(timer)
     }
 
+    fn is_ending(slot: SlotRef) -> bool {
+        worker::home_of(slot).shared().shutdown.ends_servers()
+    }
+
     #[inline]
     fn await_inspection() {
         quiet::await_inspection();
@@ -188,17 +192,13 @@ impl Schedule for Host {
     }
 }
 
-fn spawn_inside(
-    worker: &'static Worker,
-    job: *mut Job,
-    spread: bool,
-    before: impl FnOnce(Pid),
-) -> io::Result<Pid> {
+fn spawn_inside(parent: SlotRef, job: *mut Job, spread: bool, before: impl FnOnce(Pid)) -> io::Result<Pid> {
+    let worker = worker::home_of(parent);
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(worker.shared().settings.stack_class);
     let own = own_worker(worker.shared(), job)?;
     let slot = worker.admit(class).inspect_err(|_| let_go(own))?;
-    let pid = occupy(slot, job, class, worker.shared());
+    let pid = occupy(slot, job, class, worker.shared(), parent.is_told());
     worker.counters.spawned.add(1);
     before(pid);
     match own.or_else(|| spread.then(|| another_worker(worker)).flatten()) {
@@ -241,7 +241,7 @@ fn worker_here(shared: &Shared) -> Option<&'static Worker> {
 }
 
 /// Starts a server from an actor of this worker.
-fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io::Result<Pid> {
+fn start_server_inside(worker: &'static Worker, job: *mut Job, rank: Rank, runs: bool) -> io::Result<Pid> {
     let shared = worker.shared();
     // SAFETY: the job is the caller's until it is published.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
@@ -250,7 +250,8 @@ fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io
     // Before it can be activated; see `Shared::servers_at_rest`.
     worker.counters.spawned.add(1);
     worker.counters.rests.add(1);
-    let pid = occupy_server(slot, job, class, shared, runs);
+    let pid = occupy_server(slot, job, class, shared, rank);
+    publish_server(slot, runs);
     match own {
         _ if !runs => {}
         Some(own) => own.push_spread(slot),
@@ -259,23 +260,27 @@ fn start_server_inside(worker: &'static Worker, job: *mut Job, runs: bool) -> io
     Ok(pid)
 }
 
-/// Fills in a free slot and makes it `Idle`, or `Queued` if it `runs` at once: then the caller pushes it.
-fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared, runs: bool) -> Pid {
+/// Fills in a free slot for a server.
+fn occupy_server(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared, rank: Rank) -> Pid {
     let pid = Pid::new(slot.index(), slot.state.generation() + 1);
     // SAFETY: as in `start_server_inside`.
     unsafe { (*job).pid.set(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
-    slot.make_server(shared.next_sequence());
+    slot.make_server(rank, shared.next_sequence());
+    pid
+}
+
+/// Makes it `Idle`, or `Queued` if it `runs` at once: then the caller pushes it.
+fn publish_server(slot: SlotRef, runs: bool) {
     if runs {
         slot.state.occupy_queued()
     } else {
         slot.state.occupy_idle()
     };
-    pid
 }
 
 /// Starts a server from a plain thread, or from an actor of another runtime.
-fn start_server_outside(shared: &Shared, job: *mut Job, runs: bool) -> io::Result<Pid> {
+fn start_server_outside(shared: &Shared, job: *mut Job, rank: Rank, runs: bool) -> io::Result<Pid> {
     // SAFETY: as in `start_server_inside`.
     let class = unsafe { (*job).stack_class }.unwrap_or(shared.settings.stack_class);
     let own = own_worker(shared, job)?;
@@ -285,7 +290,8 @@ fn start_server_outside(shared: &Shared, job: *mut Job, runs: bool) -> io::Resul
         let_go(own);
         return Err(io::Error::other("the runtime has ended"));
     }
-    let pid = occupy_server(slot, job, class, shared, runs);
+    let pid = occupy_server(slot, job, class, shared, rank);
+    publish_server(slot, runs);
     match own {
         _ if !runs => {}
         Some(own) => own.push_spread(slot),
@@ -308,12 +314,15 @@ fn another_worker(worker: &Worker) -> Option<&'static Worker> {
     others().nth(turn.checked_rem(count)?)
 }
 
-/// Fills in a free slot and makes it `Queued`. The caller pushes it.
-fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared) -> Pid {
+/// Fills in a free slot and makes it `Queued`. The caller pushes it. `is_told`: it helps somebody who knows of the shutdown.
+fn occupy(slot: SlotRef, job: *mut Job, class: stack::StackClass, shared: &Shared, is_told: bool) -> Pid {
     let pid = Pid::new(slot.index(), slot.state.generation() + 1);
     // SAFETY: as in `spawn_inside`.
     unsafe { (*job).pid.set(pid) };
     slot.prepare(job, shared.id, ptr::from_ref(shared).cast(), class);
+    if is_told {
+        slot.set_told();
+    }
     slot.state.occupy_queued();
     pid
 }
@@ -336,7 +345,7 @@ pub(crate) fn spawn_outside(shared: &Shared, job: *mut Job, before: impl FnOnce(
         give_up(class, own);
         return Err(io::Error::other("the runtime has ended"));
     }
-    let pid = occupy(slot, job, class, shared);
+    let pid = occupy(slot, job, class, shared, false);
     before(pid);
     if let Some(own) = own {
         own.push_spread(slot);

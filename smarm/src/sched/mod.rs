@@ -13,6 +13,7 @@
 //! | `deque`, `inbox`, `injector` | the queues, by who may push and who may take |
 //! | `idle` | one worker's sleep and wake |
 //! | `quiet` | nothing can happen any more: the end of a run, deadlocks |
+//! | `shutdown` | how far the shutdown of a runtime is |
 //! | `crew` | the workers of a runtime: regular, spare, own |
 //! | `blocking` | threads for blocking code |
 //! | `stall` | what is told of an actor that keeps its worker |
@@ -38,6 +39,8 @@ pub(crate) mod quiet;
 mod replies;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod shutdown;
 #[cfg(not(loom))]
 pub(crate) mod stall;
 #[cfg(not(loom))]

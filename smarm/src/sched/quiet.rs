@@ -11,7 +11,7 @@
 //!   has come nor is there a deadlock. If nobody waits for it, its end wakes a worker, which looks again.
 //! - **A deadlock.** The last worker to fall asleep, with actors left, no deadline pending and no blocking code running, sets itself an alarm. If until then
 //!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
-//!   and no other runtime ever had, nobody outside holds a handle to this runtime, and no foreign thread was started since the run
+//!   and no other runtime ever had, nobody outside holds a handle to this runtime, no shutdown has begun, and no foreign thread was started since the run
 //!   began that is still there (it may have been given an end of a channel). Otherwise somebody may still come: silence.
 //!
 //! # Inspection
@@ -36,7 +36,7 @@ use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{clock, membarrier};
 use crate::task::park;
 use crate::task::section::Section;
-use crate::task::slot::{self, Slot, SlotRef};
+use crate::task::slot::{self, Rank, Slot, SlotRef};
 use crate::task::state::Seen;
 use crate::task::wait::{self, WaitKind};
 
@@ -70,7 +70,7 @@ pub(super) fn fall_idle(shared: &Shared, worker: &Worker) -> Nap {
     let (all_sleep, end_wanted) = shared.count_sleeper(takes_work);
     let live = shared.live();
     if end_wanted && live == 0 {
-        announce_end(shared);
+        shared.tell_end_waiter();
     }
     if live == 0 && shared.is_stopping() {
         shared.dismiss(); // it was dropped while actors lived: the last one has ended
@@ -88,12 +88,6 @@ pub(super) fn fall_idle(shared: &Shared, worker: &Worker) -> Nap {
 
 fn patience(shared: &Shared) -> Duration {
     if shared.settings.deadlock_fails { FAIL_AFTER } else { WARN_AFTER }
-}
-
-fn announce_end(shared: &Shared) {
-    if let Some(waiter) = Pid::from_bits(shared.end_waiter()) {
-        park::unpark(waiter);
-    }
 }
 
 /// Asks the newest server to end, if nobody is left but servers at rest.
@@ -132,18 +126,65 @@ fn is_something_underway(shared: &Shared) -> bool {
     underway && shared.workers().any(|worker| worker.holds_up_the_end())
 }
 
-/// The idle servers of a runtime, the newest last.
-fn servers_at_rest(shared: &Shared) -> Vec<Pid> {
-    let of_runtime = slot::all().filter(|slot| slot.runtime() == shared.id);
-    let idle = of_runtime.filter_map(|slot| {
-        let pid = slot.pid();
-        let is_idle = slot.state.inspect() == Seen::Idle;
-        // One that is kept is ended by its supervisor.
-        (is_idle && !slot.ties.is_kept()).then(|| (slot.sequence(), pid))
-    });
-    let mut servers: Vec<_> = idle.collect();
+/// An actor, as [`entry`] saw it.
+struct Entry {
+    pid: Pid,
+    seen: Seen,
+    /// Nothing, for a thread actor.
+    server: Option<(Rank, u64)>,
+    is_told: bool,
+}
+
+/// What a slot holds, if that is an actor of this runtime: as it was at one moment between two looks at its state word, which both found it
+/// alive.
+fn entry(shared: &Shared, slot: SlotRef) -> Option<Entry> {
+    let pid = slot.pid();
+    let seen = slot.state.inspect();
+    let server = slot.is_server().then(|| (slot.rank(), slot.sequence()));
+    let (is_told, is_of_runtime) = (slot.is_told(), slot.runtime() == shared.id);
+    let is_same = seen != Seen::Free && slot.state.inspect() != Seen::Free && slot.pid() == pid;
+    (is_same && is_of_runtime).then_some(Entry { pid, seen, server, is_told })
+}
+
+/// The slots of a runtime.
+fn slots(shared: &Shared) -> impl Iterator<Item = SlotRef> {
+    let id = shared.id;
+    slot::all().filter(move |slot| slot.runtime() == id)
+}
+
+/// The servers of a runtime that are nobody's children, and of which `wanted` is true, in the order of their starts.
+fn servers(shared: &Shared, wanted: impl Fn(&Entry, Rank) -> bool) -> Vec<Pid> {
+    let mut servers: Vec<_> = slots(shared)
+        .filter_map(|slot| {
+            let entry = entry(shared, slot)?;
+            let (rank, sequence) = entry.server?;
+            (!rank.is_supervised && wanted(&entry, rank)).then_some((sequence, entry.pid))
+        })
+        .collect();
     servers.sort_unstable();
     servers.into_iter().map(|(_, pid)| pid).collect()
+}
+
+/// The idle ones.
+fn servers_at_rest(shared: &Shared) -> Vec<Pid> {
+    servers(shared, |entry, _| entry.seen == Seen::Idle)
+}
+
+/// Those that end others, or those that do not, in the order of their starts. Supervised ones are left to their supervisors.
+pub(crate) fn servers_that_supervise(shared: &Shared, supervise: bool) -> Vec<Pid> {
+    servers(shared, |_, rank| rank.is_supervisor == supervise)
+}
+
+/// Asks all actors of a runtime to end where they would wait, but for those who know already. Of servers, whose turn was before, those that
+/// were asked then and have not ended.
+pub(crate) fn ask_all(shared: &Shared) {
+    for slot in slots(shared).filter(|slot| !slot.state.is_asked()) {
+        let Some(entry) = entry(shared, slot) else { continue };
+        let is_due = entry.server.is_none_or(|(rank, _)| !rank.is_supervised && slot.state.is_ending());
+        if is_due && !entry.is_told {
+            park::ask(entry.pid);
+        }
+    }
 }
 
 fn activity(shared: &Shared) -> u64 {
@@ -174,7 +215,7 @@ fn check_for_deadlock(shared: &Shared) {
     }
     shared.fail(report);
     kill_all(shared.id);
-    announce_end(shared); // its waiter sees to it that the run ends even if an actor does not
+    shared.tell_end_waiter(); // its waiter sees to it that the run ends even if an actor does not
 }
 
 /// Asks all actors of a runtime to end, but for those that were asked before: one that masks its kill need not be woken for it again.
@@ -221,15 +262,16 @@ fn await_inspector() {
 /// The report of a deadlock, if there certainly is one.
 fn certain_deadlock(shared: &Shared) -> Option<String> {
     // Ordering: Acquire; pairs with the Release of a handle's drop.
-    if shared.handles.load(Ordering::Acquire) > 0 {
+    // In a shutdown somebody waits for its deadline.
+    if shared.handles.load(Ordering::Acquire) > 0 || shared.shutdown.has_begun() {
         return None;
     }
     let mut lines = Vec::new();
-    for slot in slot::all().filter(|slot| slot.runtime() == shared.id) {
+    for slot in slots(shared) {
         match slot.state.inspect() {
             Seen::Free | Seen::Idle => {}
             _ if slot.runtime() != shared.id => {} // it changed hands since it was filtered
-            Seen::Parked if waits_in_vain(slot) => lines.push(describe_parked(slot)),
+            Seen::Parked if waits_in_vain(shared, slot) => lines.push(describe_parked(slot)),
             Seen::Parked | Seen::Queued | Seen::Running => return None,
         }
     }
@@ -241,7 +283,10 @@ fn certain_deadlock(shared: &Shared) -> Option<String> {
 }
 
 /// Whether only actors of its own runtime could end its wait. The caller inspects, and saw it parked.
-fn waits_in_vain(slot: SlotRef) -> bool {
+fn waits_in_vain(shared: &Shared, slot: SlotRef) -> bool {
+    if slot.wait_kind.get() == WaitKind::Shutdown {
+        return !shared.shutdown.heeds_signals();
+    }
     // SAFETY: the actor is parked and held by the inspection; what it waits for lives as long as it waits.
     let object = unsafe { slot.waits_for.get().as_ref() };
     slot.wait_kind.get() != WaitKind::Elsewhere && object.is_some_and(|object| !object.is_shared_outside())
@@ -322,7 +367,7 @@ pub(crate) fn dump() -> String {
 pub(crate) fn survivors(shared: &Shared) -> String {
     inspect(|| {
         let is_held = hold_jobs();
-        let actors = slot::all().filter(|slot| slot.runtime() == shared.id);
+        let actors = slots(shared);
         let line = |slot: SlotRef| match slot.state.inspect() {
             Seen::Free => None,
             _ if slot.runtime() != shared.id => None, // it changed hands since it was filtered

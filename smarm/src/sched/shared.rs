@@ -8,6 +8,7 @@ use super::crew::Crew;
 use super::idle::Notify;
 use super::injector::Injector;
 use super::monitor::Monitor;
+use super::shutdown::Shutdown;
 use super::stall::StallSettings;
 use super::stats::{Counter, ExitCounts, Gauge, RuntimeStats};
 use super::worker::Worker;
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) next_spread: AtomicUsize,
     /// Why the run must fail.
     failure: Mutex<Option<String>>,
+    pub(crate) shutdown: Shutdown,
     /// How many threads of the process were not smarm's when the run began.
     foreign_threads: Gauge,
     /// Kept for the side that uses.
@@ -156,6 +158,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             next_spread: AtomicUsize::new(0),
             failure: Mutex::new(None),
+            shutdown: Shutdown::new(),
             foreign_threads: Gauge::default(),
             locals: Locals::default(),
             this,
@@ -327,16 +330,21 @@ impl Shared {
     /// Blocking code has ended that nobody waited for: who waits for that end looks again, and whoever ends idle servers.
     pub(super) fn look_again(&self) {
         // Ordering: AcqRel; see the field. Either who falls asleep or begins to wait sees what the caller has counted, or is seen here.
-        if self.idle.fetch_or(0, Ordering::AcqRel) & END_WANTED != 0
-            && let Some(waiter) = Pid::from_bits(self.end_waiter())
-        {
-            park::unpark(waiter);
+        if self.idle.fetch_or(0, Ordering::AcqRel) & END_WANTED != 0 {
+            self.tell_end_waiter();
         }
         self.wake_one();
     }
 
+    /// Has who waits for the run, or for its end, look how far it is.
+    pub(crate) fn tell_end_waiter(&self) {
+        if let Some(waiter) = Pid::from_bits(self.end_waiter()) {
+            park::unpark(waiter);
+        }
+    }
+
     /// Who waits for the end.
-    pub(super) fn end_waiter(&self) -> u64 {
+    fn end_waiter(&self) -> u64 {
         // Ordering: Acquire; pairs with the Release in `expect_end`.
         self.end_waiter.load(Ordering::Acquire)
     }

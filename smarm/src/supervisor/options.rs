@@ -11,7 +11,7 @@ use super::restart::Restart;
 use super::shutdown::Shutdown;
 use super::strategy::Strategy;
 use super::tree::{Children, Tree};
-use crate::actor::{self, StartError, Tell};
+use crate::actor::{self, StartError, Tell, Terms};
 
 /// What supervisors of both kinds have.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +20,11 @@ pub(super) struct Common {
     pub(super) intensity: Intensity,
     pub(super) backoff: Option<Backoff>,
     pub(super) auto_shutdown: AutoShutdown,
+}
+
+/// On which terms a supervisor is started that is nobody's child.
+fn terms(link: bool) -> Terms {
+    Terms { link, is_supervisor: true }
 }
 
 /// A supervisor to be: a server that starts its children in order, restarts those that fail, and stops them in the reverse order.
@@ -122,7 +127,7 @@ impl Supervisor {
     /// On a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime, or if memory is exhausted.
     #[track_caller]
     pub fn start(self) -> Result<SupervisorHandle, StartError> {
-        actor::start_telling(false, |tell| Ok(self.into_tree(tell))).map(SupervisorHandle::new)
+        actor::start_telling(terms(false), |tell| Ok(self.into_tree(tell))).map(SupervisorHandle::new)
     }
 
     /// The same, linked with the actor that runs here; see [`link`](crate::link()).
@@ -136,7 +141,7 @@ impl Supervisor {
     /// On a plain thread, or if memory is exhausted.
     #[track_caller]
     pub fn start_linked(self) -> Result<SupervisorHandle, StartError> {
-        actor::start_telling(true, |tell| Ok(self.into_tree(tell))).map(SupervisorHandle::new)
+        actor::start_telling(terms(true), |tell| Ok(self.into_tree(tell))).map(SupervisorHandle::new)
     }
 
     pub(super) fn into_tree(self, tell: Tell) -> Tree {
@@ -231,7 +236,7 @@ impl DynamicSupervisor {
     /// As [`Supervisor::start`].
     #[track_caller]
     pub fn start(self) -> Result<DynamicSupervisorHandle, StartError> {
-        actor::start_telling(false, |tell| Ok(self.into_tree(tell))).map(DynamicSupervisorHandle::new)
+        actor::start_telling(terms(false), |tell| Ok(self.into_tree(tell))).map(DynamicSupervisorHandle::new)
     }
 
     /// The same, linked with the actor that runs here; see [`link`](crate::link()).
@@ -245,7 +250,7 @@ impl DynamicSupervisor {
     /// On a plain thread, or if memory is exhausted.
     #[track_caller]
     pub fn start_linked(self) -> Result<DynamicSupervisorHandle, StartError> {
-        actor::start_telling(true, |tell| Ok(self.into_tree(tell))).map(DynamicSupervisorHandle::new)
+        actor::start_telling(terms(true), |tell| Ok(self.into_tree(tell))).map(DynamicSupervisorHandle::new)
     }
 
     pub(super) fn into_tree(self, tell: Tell) -> Tree {

@@ -23,6 +23,8 @@ pub(crate) mod membarrier;
 #[cfg(not(loom))]
 pub(crate) mod poll;
 #[cfg(not(loom))]
+pub(crate) mod signal;
+#[cfg(not(loom))]
 pub(crate) mod stack;
 #[cfg(not(loom))]
 pub(crate) mod stderr;

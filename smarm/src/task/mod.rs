@@ -62,7 +62,7 @@ mod host {
 
     use super::current::{self, Here};
     use super::locals::Locals;
-    use super::slot::{Job, Outcome, SlotRef};
+    use super::slot::{Job, Outcome, Rank, SlotRef};
     use super::source::{Interest, SourceRef};
     use crate::Host;
     use crate::pid::Pid;
@@ -81,7 +81,7 @@ mod host {
 
         /// Makes a server of a job, on the runtime of `parent` or, with no parent, on the one that this plain thread has entered; it is
         /// idle, or queued if it `runs` at once.
-        fn start_server(parent: SlotRef, job: *mut Job, runs: bool) -> io::Result<Pid>;
+        fn start_server(parent: SlotRef, job: *mut Job, rank: Rank, runs: bool) -> io::Result<Pid>;
 
         /// Puts a server that became `Queued` where a worker will find it; `soon`: the caller is about to park, and the server may run in its
         /// place. From any thread; never parks.
@@ -122,6 +122,9 @@ mod host {
 
         /// Takes the deadline back; false if it has passed already.
         fn disarm(slot: SlotRef, timer: Self::Timer) -> bool;
+
+        /// Whether the runtime of the current actor ends its servers, or has done so: a shutdown is past its hooks.
+        fn is_ending(slot: SlotRef) -> bool;
 
         /// Holds the current actor while an inspector looks at what it waited for.
         fn await_inspection();
@@ -228,8 +231,8 @@ mod host {
 
     /// Makes a server of a job; see [`Schedule::start_server`].
     #[track_caller]
-    pub(crate) fn start_server(job: *mut Job, runs: bool) -> io::Result<Pid> {
-        Host::start_server(current::waiter(), job, runs)
+    pub(crate) fn start_server(job: *mut Job, rank: Rank, runs: bool) -> io::Result<Pid> {
+        Host::start_server(current::waiter(), job, rank, runs)
     }
 
     /// Counts the end of the actor that runs here; see [`Schedule::count_exit`].

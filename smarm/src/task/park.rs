@@ -12,6 +12,12 @@
 //!
 //! A park may return early. It never unwinds: a kill is delivered by [`deliver_kill`], which the wait calls after it has
 //! deregistered. So no wait needs a destructor on its frame.
+//!
+//! # Kills and shutdowns
+//!
+//! A kill is delivered at every safe point. A shutdown *asks*: that is delivered where the actor would have to wait, and where it yields. Not in
+//! a join, nor in the wait of a scope: who is waited for was asked too, and if that one ends by the shutdown, so does who waits
+//! ([`give_in`]). Not to who was told of the shutdown (`Slot::is_told`). What the actor unwinds with says which of the two it was.
 
 use core::fmt::Write as _;
 use core::ptr;
@@ -25,6 +31,7 @@ use super::slot::{self, Hold, SlotRef};
 use super::state::{Park, StateWord, Unpark};
 use super::wait::{WaitKind, WaitObject};
 use crate::Host;
+use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::sys::{chaos, clock, futex, stderr};
 
@@ -48,7 +55,7 @@ pub(crate) fn park(
     object: Option<&WaitObject>,
     deadline_ns: Option<u64>,
 ) -> Wake {
-    if slot.state.take_permit() || chaos::wakes_early() {
+    if slot.state.take_permit() || chaos::wakes_early() || slot.state.is_asked() && ends_wait(slot, kind) {
         return Wake::Unparked;
     }
     if is_plain(slot) {
@@ -247,14 +254,29 @@ pub(crate) fn end_idle(pid: Pid) -> bool {
     asked
 }
 
-/// What a killed actor unwinds with. Nobody outside this crate can name it.
-pub(crate) struct KillSignal;
+/// Asks an actor to end where it would wait, for a shutdown; not an idle server.
+pub(crate) fn ask(pid: Pid) {
+    wake(current::here(), slot::slot_of(pid), |state| state.ask(pid.generation()));
+}
+
+/// Asks a server to end after what it has in hand and in its mailbox now.
+pub(crate) fn end_server(pid: Pid) {
+    let slot = slot::slot_of(pid);
+    if slot.state.end(pid.generation()) == Unpark::Activate {
+        Host::activate(slot, false);
+    }
+}
+
+/// What an actor unwinds with that was killed, or that a shutdown ends. Nobody outside this crate can name it.
+pub(crate) struct KillSignal {
+    pub(crate) reason: ExitReason,
+}
 
 /// How often a kill is thrown at an actor that swallows it, by a `catch_unwind` of the user's, before it is left alone.
 const MOST_THROWS: u8 = 16;
 
-/// Unwinds the current actor if it was killed and may be: not inside `mask_kill` or `no_preempt`, not while it unwinds already, and not
-/// if it has swallowed its kill too often.
+/// In a wait: unwinds the current actor if it was killed, or asked to end by a shutdown, and may be: not inside `mask_kill` or `no_preempt`,
+/// not while it unwinds already, and not if it has swallowed that too often.
 #[inline]
 pub(crate) fn deliver_kill(slot: SlotRef) {
     if kill_is_due(slot) {
@@ -265,22 +287,59 @@ pub(crate) fn deliver_kill(slot: SlotRef) {
 /// Whether [`deliver_kill`] would unwind now. For a wait that has to clean up before: it calls [`throw_kill`] then.
 #[inline]
 pub(crate) fn kill_is_due(slot: SlotRef) -> bool {
-    slot.state.is_killed() && may_be_killed(slot)
+    slot.state.is_to_leave() && may_be_killed(slot)
 }
 
-/// Unwinds the current actor, which was killed.
+/// The same at a safe point that is no wait, and in the waits that a shutdown does not end: delivers a kill only.
+#[inline]
+pub(crate) fn deliver_kill_alone(slot: SlotRef) {
+    if slot.state.is_killed() && may_be_killed(slot) {
+        throw_kill(slot);
+    }
+}
+
+/// Unwinds the current actor, which was killed, or which a shutdown ends.
 #[cold]
 #[inline(never)]
 pub(crate) fn throw_kill(slot: SlotRef) -> ! {
+    let reason = if slot.state.was_killed() { ExitReason::Killed } else { ExitReason::Shutdown };
     slot.kills_thrown.set(slot.kills_thrown.get().saturating_add(1));
-    std::panic::resume_unwind(Box::new(KillSignal));
+    std::panic::resume_unwind(Box::new(KillSignal { reason }));
 }
 
+/// What this actor waited for will not come any more. If that is because its runtime ends, the actor ends too, instead of being told
+/// of an error that is none of the program's. Servers have their own turn in that, and plain threads none.
+#[cold]
+#[inline(never)]
+pub(crate) fn give_in(slot: SlotRef) {
+    if gives_in(slot) {
+        throw_kill(slot);
+    }
+}
+
+/// Whether [`give_in`] would unwind. For a wait that has to clean up before: it calls [`throw_kill`] then.
+#[cold]
+#[inline(never)]
+pub(crate) fn gives_in(slot: SlotRef) -> bool {
+    !is_plain(slot) && !slot.is_server() && Host::is_ending(slot) && may_be_killed(slot)
+}
+
+/// Whether a shutdown, which has asked the current actor to end, ends this kind of wait.
+#[cold]
+#[inline(never)]
+fn ends_wait(slot: SlotRef, kind: WaitKind) -> bool {
+    !matches!(kind, WaitKind::Join | WaitKind::Scope) && may_be_killed(slot)
+}
+
+/// Whether the current actor, which was killed or asked to end, may be unwound here.
 #[cold]
 #[inline(never)]
 fn may_be_killed(slot: SlotRef) -> bool {
-    let puts_off =
-        slot.kill_masks.get() > 0 || slot.hold.get() == Hold::NoPreempt || std::thread::panicking();
+    let puts_off = slot.kill_masks.get() > 0
+        || slot.hold.get() == Hold::NoPreempt
+        || slot.is_told() && !slot.state.is_killed()
+        || slot.state.is_deaf()
+        || std::thread::panicking();
     !puts_off && !has_swallowed_enough(slot)
 }
 

@@ -63,11 +63,11 @@ fn checkpoint_on(here: &'static Here) {
 #[cold]
 #[inline(never)]
 fn look_up(here: &'static Here, slot: SlotRef, is_due: bool) {
-    park::deliver_kill(slot);
+    park::deliver_kill_alone(slot);
     let is_over = is_due && here.budget.is_over() || chaos::ends_slice() && slot.hold.get() == Hold::None;
     if is_over && may_switch(slot, "a safe point") {
         Host::end_slice(slot);
-        park::deliver_kill(slot);
+        park::deliver_kill_alone(slot);
     }
 }
 

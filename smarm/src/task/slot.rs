@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::reply::{CallId, ReplyWord, Silence};
 use super::section::Section;
 use super::state::StateWord;
+pub(crate) use super::ties::Rank;
 use super::ties::Ties;
 use super::wait::{AtomicWaitKind, WaitKind, WaitObject};
 use super::winner::WinnerWord;
@@ -339,7 +340,7 @@ impl Slot {
         self.home.store(ptr::null_mut(), Ordering::Relaxed);
         self.waits_on.store(0, Ordering::Relaxed);
         self.stack_class.set(class);
-        self.ties.reset(false);
+        self.ties.reset(None);
         self.waits_for.set(ptr::null());
         self.wait_kind.set(WaitKind::Elsewhere);
         self.panic.set(None);
@@ -350,16 +351,33 @@ impl Slot {
         self.entered.set(ptr::null());
     }
 
-    /// Says that the new actor is a server, and which one in the order of their starts. The caller owns the slot.
-    pub(crate) fn make_server(&self, sequence: u64) {
-        self.ties.reset(true);
+    /// Says that the new actor is a server, of which rank, and which one in the order of their starts. The caller owns the slot.
+    pub(crate) fn make_server(&self, rank: Rank, sequence: u64) {
+        self.ties.reset(Some(rank));
         // Ordering: Relaxed. Published by the state word.
         self.sequence.store(sequence, Ordering::Relaxed);
     }
 
     /// Whether it is a server: then its stack was not reserved when it was started.
+    #[inline]
     pub(crate) fn is_server(&self) -> bool {
         self.ties.is_server()
+    }
+
+    /// What it is among servers; for a holder of its generation.
+    pub(crate) fn rank(&self) -> Rank {
+        self.ties.rank()
+    }
+
+    /// Notes that the actor knows of the shutdown and sees to its end by itself. The caller is the actor, or makes it.
+    pub(crate) fn set_told(&self) {
+        self.ties.set_told();
+    }
+
+    /// Whether the actor sees to its end by itself, in a shutdown.
+    #[inline]
+    pub(crate) fn is_told(&self) -> bool {
+        self.ties.is_told()
     }
 
     /// Which server it is in the order of their starts; only meaningful to a holder of its generation.

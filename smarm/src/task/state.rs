@@ -1,8 +1,8 @@
 //! The state word: generation, state and flags of a slot in one `AtomicU64`.
 //!
 //! ```text
-//!   63           32 31      8    7      6     5      4       3     2   0
-//!   | generation   | unused | deaf | end | mail | permit | kill | state |
+//!   63           32 31      9    8      7     6      5      4       3     2   0
+//!   | generation   | unused | asked | deaf | end | mail | permit | kill | state |
 //! ```
 //!
 //! | state | who owns the stack and the slot's fields | leaves by |
@@ -12,7 +12,7 @@
 //! | `Running` | the home worker: on its processor, in one of its rings, or on the way there through its inbox | `park` → `Parked`, `rest` → `Idle` or `Queued`, `unclaim` → `Queued`, `finish` → `Free` |
 //! | `Notified` | as `Running`; an unpark came first, so the next park returns at once | `park`, `take_permit` → `Running` |
 //! | `Parked` | nobody: whoever unparks it | `unpark`, `kill` → `Running` |
-//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end_idle` → `Queued` |
+//! | `Idle` | nobody: a server between two messages has no stack | `mail`, `kill`, `end`, `end_idle` → `Queued` |
 //!
 //! Mail and unpark differ. Mail makes an idle server `Queued`; a running one only remembers it until it wants to rest. An unpark concerns the
 //! wait that a handler is in, and is nothing to an idle server.
@@ -48,12 +48,15 @@ const KILL: u64 = 1 << 3;
 const PERMIT: u64 = 1 << 4;
 /// Mail came after a server had looked for it for the last time, before it was `Idle`. Only while `Running`.
 const MAIL: u64 = 1 << 5;
-/// An idle server was asked to end when it has no mail.
+/// A server was asked to end, by its runtime: when it has no mail, or after what it had then.
 const END: u64 = 1 << 6;
-/// It has swallowed its kill so often that it is not asked any more. Instead of `KILL`, and until it ends: only while it has a stack.
+/// It has swallowed its kill so often that it is not asked any more. Instead of `KILL` and `ASKED`, and until it ends: only while it has a
+/// stack.
 const DEAF: u64 = 1 << 7;
+/// Asked to end by a shutdown: delivered where it would wait. Not while `Idle`.
+const ASKED: u64 = 1 << 8;
 /// What may be added to a `Queued` word before it is claimed.
-const MARKS: u64 = KILL | PERMIT | END;
+const MARKS: u64 = KILL | PERMIT | END | ASKED;
 const GENERATION_SHIFT: u32 = 32;
 
 /// What came of an attempt to run a task.
@@ -112,6 +115,18 @@ pub(crate) enum Seen {
 
 #[derive(Debug)]
 pub(crate) struct StateWord(AtomicU64);
+
+/// What a wake that adds these bits makes of the word of a task, and what the waker has to do.
+fn woken(word: u64, bits: u64) -> (u64, Unpark) {
+    let (state, answer) = match word & STATE_MASK {
+        PARKED => (RUNNING, Unpark::Push),
+        RUNNING => (NOTIFIED, Unpark::Pending),
+        QUEUED => (QUEUED | PERMIT, Unpark::Pending),
+        IDLE if bits != 0 => (QUEUED, Unpark::Activate),
+        same => (same, Unpark::Pending),
+    };
+    (word & !STATE_MASK | state | bits, answer)
+}
 
 /// A word without flags.
 fn word(generation: u32, state: u64) -> u64 {
@@ -172,11 +187,12 @@ impl StateWord {
         generation
     }
 
-    /// Ends the task: the slot is free, stale for all who know it. The kill bit goes with it.
-    pub(crate) fn finish(&self) {
+    /// Ends the task: the slot is free, stale for all who know it. All marks go with it. Whether it was a server that its runtime had asked
+    /// to end.
+    pub(crate) fn finish(&self) -> bool {
         // Ordering: AcqRel. Publishes the last use of the fields to the slot's next owner. A swap, not a store: a kill or an
         // unpark in flight must not write its old word back afterwards, and its compare-and-swap fails against this one.
-        self.0.swap(word(self.generation(), FREE), Ordering::AcqRel);
+        self.0.swap(word(self.generation(), FREE), Ordering::AcqRel) & END != 0
     }
 
     /// Whether the task of this generation waits to be started; a guess.
@@ -340,20 +356,22 @@ impl StateWord {
         self.wake(generation, KILL)
     }
 
+    /// Asks the task of this generation to end where it would wait, and wakes it; one that is deaf is left alone, and so is an idle server,
+    /// for which there is [`end`](Self::end).
+    pub(crate) fn ask(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| {
+            let is_left_alone = word & (ASKED | DEAF) != 0 || word & STATE_MASK == IDLE;
+            if is_left_alone { (word, Unpark::Pending) } else { woken(word, ASKED) }
+        })
+    }
+
     #[inline(never)]
     fn wake(&self, generation: u32, bits: u64) -> Unpark {
         self.change(generation, |word| {
             if bits & KILL != 0 && word & DEAF != 0 {
                 return (word, Unpark::Pending);
             }
-            let (state, answer) = match word & STATE_MASK {
-                PARKED => (RUNNING, Unpark::Push),
-                RUNNING => (NOTIFIED, Unpark::Pending),
-                QUEUED => (QUEUED | PERMIT, Unpark::Pending),
-                IDLE if bits != 0 => (QUEUED, Unpark::Activate),
-                same => (same, Unpark::Pending),
-            };
-            (word & !STATE_MASK | state | bits, answer)
+            woken(word, bits)
         })
     }
 
@@ -368,6 +386,14 @@ impl StateWord {
             IDLE => (word & !STATE_MASK | QUEUED, Unpark::Activate),
             RUNNING | NOTIFIED => (word | MAIL, Unpark::Pending),
             _ => (word, Unpark::Pending),
+        })
+    }
+
+    /// Asks a server to end after what it has in hand and in its mailbox now.
+    pub(crate) fn end(&self, generation: u32) -> Unpark {
+        self.change(generation, |word| match word & STATE_MASK {
+            IDLE => (word & !STATE_MASK | QUEUED | END, Unpark::Activate),
+            _ => (word | END, Unpark::Pending),
         })
     }
 
@@ -397,9 +423,9 @@ impl StateWord {
         }
     }
 
-    /// Whether the server was asked to end, by [`end_idle`](Self::end_idle).
+    /// Whether the server was asked to end, by [`end`](Self::end) or [`end_idle`](Self::end_idle).
     pub(crate) fn is_ending(&self) -> bool {
-        // Ordering: Relaxed. Set before the claim of who asks.
+        // Ordering: Relaxed. If it is set while the server runs, it is seen after the message in hand, or when the server wants to rest.
         self.0.load(Ordering::Relaxed) & END != 0
     }
 
@@ -410,11 +436,27 @@ impl StateWord {
         self.0.load(Ordering::Relaxed) & KILL != 0
     }
 
-    /// Takes the kill back from a running task that has swallowed it too often; it is deaf to others from now on. By the task itself.
+    /// Whether a shutdown has asked the task to end.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        // Ordering: Relaxed. As in `is_killed`.
+        self.0.load(Ordering::Relaxed) & ASKED != 0
+    }
+
+    /// Whether the task was asked to end, by a kill or by a shutdown.
+    #[inline]
+    pub(crate) fn is_to_leave(&self) -> bool {
+        // Ordering: Relaxed. As in `is_killed`.
+        self.0.load(Ordering::Relaxed) & (KILL | ASKED) != 0
+    }
+
+    /// Takes back from a running task the kill that it has swallowed too often; it is deaf to others from now on. By the task itself.
     pub(crate) fn go_deaf(&self) {
-        debug_assert!(self.is_killed() && !self.is_deaf(), "only a kill can be swallowed, and enough once");
-        // Ordering: AcqRel. As all transitions. Nobody else takes the one bit away or sets the other.
-        self.0.fetch_xor(KILL | DEAF, Ordering::AcqRel);
+        debug_assert!(!self.is_deaf(), "once is enough");
+        // Deaf first: nobody sets the others any more then.
+        // Ordering: AcqRel, twice. As all transitions. Nobody else takes these away.
+        self.0.fetch_or(DEAF, Ordering::AcqRel);
+        self.0.fetch_and(!(KILL | ASKED), Ordering::AcqRel);
     }
 
     /// Whether the task has swallowed its kill so often that it was left alone; a guess if it is another.

@@ -1,4 +1,4 @@
-//! Whether somebody wants to hear of an actor's end; one byte of its slot.
+//! Whether somebody wants to hear of an actor's end, and what kind of actor it is; one byte of its slot.
 //!
 //! Who wants to hear of it (a link, a monitor, a supervisor) leaves word in a table that is not the slot's, under a lock, and ties the slot.
 //! The actor seals its slot when it ends: most find no tie, and never look at the table.
@@ -20,8 +20,21 @@ const TIED: u8 = 1 << 1;
 const SEALED: u8 = 1 << 2;
 /// It wants to hear of each actor that it starts.
 const PARENT: u8 = 1 << 3;
-/// Somebody else restarts and ends it.
-const KEPT: u8 = 1 << 4;
+/// A server that ends others when it ends.
+const SUPERVISOR: u8 = 1 << 4;
+/// A server that its supervisor restarts and ends.
+const SUPERVISED: u8 = 1 << 5;
+/// It knows of the shutdown.
+const TOLD: u8 = 1 << 6;
+
+/// What a server is in a tree of supervisors, and so, when its turn comes in the end of its runtime.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Rank {
+    /// It ends its children when it ends.
+    pub(crate) is_supervisor: bool,
+    /// Its supervisor ends it.
+    pub(crate) is_supervised: bool,
+}
 
 #[derive(Debug)]
 pub(crate) struct Ties(AtomicU8);
@@ -38,9 +51,12 @@ impl Ties {
     }
 
     /// For the next actor of the slot, before its generation is published.
-    pub(crate) fn reset(&self, is_server: bool) {
+    pub(crate) fn reset(&self, server: Option<Rank>) {
+        let flags = server.map_or(0, |Rank { is_supervisor, is_supervised }| {
+            SERVER | u8::from(is_supervisor) * SUPERVISOR | u8::from(is_supervised) * SUPERVISED
+        });
         // Ordering: Release. A tie that sees this, of an actor that was here before, must see that one's end in the state word too.
-        self.0.store(if is_server { SERVER } else { 0 }, Ordering::Release);
+        self.0.store(flags, Ordering::Release);
     }
 
     /// Says that there is word about to be left. False if it would not be read; whether the actor is the right one has to be asked afterwards.
@@ -77,14 +93,18 @@ impl Ties {
         self.set(PARENT);
     }
 
-    /// Whether its supervisor alone ends it.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.has(KEPT)
+    pub(crate) fn rank(&self) -> Rank {
+        Rank { is_supervisor: self.has(SUPERVISOR), is_supervised: self.has(SUPERVISED) }
     }
 
-    /// By who starts it, before it can run.
-    pub(crate) fn make_kept(&self) {
-        self.set(KEPT);
+    #[inline]
+    pub(crate) fn is_told(&self) -> bool {
+        self.has(TOLD)
+    }
+
+    /// By the actor itself, or by who makes it.
+    pub(crate) fn set_told(&self) {
+        self.set(TOLD);
     }
 
     #[inline]
@@ -136,7 +156,7 @@ mod loom_models {
 
     fn born() -> (Arc<Actor>, u32) {
         let actor = Actor { state: StateWord::new(), ties: Ties::new(), table: Mutex::new(Vec::new()) };
-        actor.ties.reset(false);
+        actor.ties.reset(None);
         let generation = actor.state.occupy_running();
         (Arc::new(actor), generation)
     }
@@ -161,7 +181,7 @@ mod loom_models {
             let other = actor.clone();
             let teller = thread::spawn(move || leave_word(&other, generation));
             let read = end(&actor, generation);
-            actor.ties.reset(false);
+            actor.ties.reset(None);
             let next = actor.state.occupy_running();
             let read_by_next = end(&actor, next);
             let left = teller.join().unwrap();

@@ -17,6 +17,7 @@ const SLICE: u64 = 300_000;
     blocking_threads = 8,
     on_stall = |stall| eprintln!("{stall}"),
     alloc = false,
+    signals = false,
     crate = ::smarm,
 )]
 fn main() {}

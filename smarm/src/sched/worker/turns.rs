@@ -155,9 +155,12 @@ impl Worker {
     /// Takes back slot and stack of an actor that has ended.
     pub(super) fn bury(&self, slot: SlotRef) {
         let stack = self.strip(slot);
-        slot.state.finish();
+        let was_asked = slot.state.finish();
         // SAFETY: the owner's thread.
         unsafe { self.supplies.with(|supplies| supplies.take_back(slot, &stack)) };
+        if was_asked {
+            self.shared().shutdown.tell_steward();
+        }
         if self.has_role(Role::Own) {
             self.shared().let_own_go(self);
         }

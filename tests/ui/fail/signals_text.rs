@@ -1,0 +1,2 @@
+#[smarm::main(signals = "SIGTERM")]
+fn main() {}

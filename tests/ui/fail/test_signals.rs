@@ -1,0 +1,4 @@
+#[smarm::test(signals = false)]
+fn ends() {}
+
+fn main() {}
