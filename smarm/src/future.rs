@@ -27,7 +27,7 @@ use crate::task::wait::WaitKind;
 /// is called late, or twice, does nothing.
 ///
 /// For code that any executor can run: smarm drives no reactor of another runtime. [`net`](crate::net#futures) has sockets for it. A future
-/// that needs tokio's reactor needs a tokio runtime entered around it. Inside the future, waits of smarm (`recv`, calls of servers, [`sleep`](crate::sleep), another `block_on`)
+/// that needs tokio's reactor needs a tokio runtime entered around it: the feature `tokio` has a `block_on` that does so. Inside the future, waits of smarm (`recv`, calls of servers, [`sleep`](crate::sleep), another `block_on`)
 /// work as everywhere: they park the actor, and with it the whole future.
 ///
 /// A wait in it is never taken for a certain deadlock: anybody may have the waker. A kill comes between two polls; the future is dropped by

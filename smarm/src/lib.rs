@@ -39,6 +39,7 @@
 //! None is on by default.
 //!
 //! - `futures-io`: [`net::TcpStream`] and [`net::UnixStream`] are `AsyncRead` and `AsyncWrite`; see [`net`](net#futures).
+//! - `tokio`: `smarm::tokio::block_on` runs futures of crates that need tokio.
 //!
 //! # Limits
 //!
@@ -108,6 +109,9 @@ pub mod supervisor;
 pub mod sync;
 #[cfg(not(loom))]
 pub mod time;
+#[cfg(all(not(loom), feature = "tokio"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod tokio;
 
 #[cfg(not(loom))]
 mod api {

@@ -34,6 +34,7 @@ const TABLE: &[(u8, Side, &str)] = &[
     (3, Uses, "blocking"),
     (3, Uses, "future"),
     (4, Uses, "fs"),
+    (4, Uses, "tokio"),
     (4, Uses, "actor"),
     (5, Uses, "supervisor"),
     (6, Both, "runtime"),

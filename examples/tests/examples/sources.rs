@@ -10,6 +10,9 @@ mod chat;
 mod http;
 #[path = "../../https.rs"]
 mod https;
+#[cfg(feature = "tokio")]
+#[path = "../../hyper.rs"]
+mod hyper;
 #[path = "../../pipeline.rs"]
 mod pipeline;
 #[path = "../../quickstart.rs"]
