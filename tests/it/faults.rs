@@ -2,7 +2,7 @@
 
 use smarm::net::{TcpListener, TcpStream, UnixStream};
 use smarm::{channel, scope, sleep, spawn, yield_now};
-use smarm_tests::{Rng, Tally, actors, on};
+use smarm_tests::{Rng, Tally, actors, on, reset};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -26,22 +26,6 @@ fn write_on(mut stream: impl Write) -> ErrorKind {
             return error.kind();
         }
     }
-}
-
-/// Ends a connection by a reset: what is underway is thrown away.
-fn reset(stream: TcpStream) {
-    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-    // SAFETY: the descriptor is open, and the option is of this type.
-    let answer = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const linger).cast(),
-            size_of::<libc::linger>() as libc::socklen_t,
-        )
-    };
-    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
 }
 
 /// Lets the others of this worker come to their waits.
@@ -183,6 +167,48 @@ fn a_silent_peer_is_given_up_on_and_heard_when_it_speaks_after_all() {
         one.read_exact(&mut word).expect("a word");
         assert_eq!(&word, b"late");
         speaker.join().expect("no panic").expect("a reader");
+    });
+}
+
+/// Urgent data stops a read in the midst of what has come: fewer bytes than asked for do not mean that there are no more.
+#[test]
+fn bytes_behind_urgent_ones_are_read() {
+    actors(|| {
+        for _ in 0..20 {
+            let (mut one, mut other) = pair();
+            let reader = spawn(move || {
+                let (mut word, mut buffer) = (Vec::new(), [0; 64]);
+                while word.len() < 6 {
+                    let count = one.read(&mut buffer).expect("bytes");
+                    word.extend_from_slice(&buffer[..count]);
+                }
+                word
+            });
+            let_others_wait();
+            other.write_all(b"one").expect("a reader");
+            // SAFETY: the byte is there for the call.
+            let sent = unsafe { libc::send(other.as_raw_fd(), [b'!'].as_ptr().cast(), 1, libc::MSG_OOB) };
+            assert_eq!(sent, 1);
+            other.write_all(b"two").expect("a reader");
+            // The urgent byte is not among those that a read gives.
+            assert_eq!(reader.join().expect("no panic"), b"onetwo");
+        }
+    });
+}
+
+#[test]
+fn more_connections_than_std_queues_wait_to_be_accepted() {
+    actors(|| {
+        const MANY: usize = 600;
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux has it");
+        let many = MANY.min(most.trim().parse().expect("a number"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let connect = |_| TcpStream::connect(address).expect("the queue has room");
+        let clients: Vec<_> = (0..many).map(connect).collect();
+        let served: Vec<_> = listener.incoming().take(many).collect();
+        assert!(served.iter().all(Result::is_ok));
+        clients.into_iter().for_each(reset);
     });
 }
 

@@ -5,6 +5,7 @@
 
 mod child;
 mod panics;
+mod reset;
 mod rng;
 mod tally;
 mod watchdog;
@@ -13,6 +14,7 @@ use smarm::runtime::{Config, Deadlock, Runtime, init};
 
 pub use child::{Child, Ended, in_child};
 pub use panics::{message_of, panic_message, panic_payload};
+pub use reset::reset;
 pub use rng::Rng;
 pub use tally::{Tally, Token};
 pub use watchdog::Watchdog;

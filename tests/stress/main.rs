@@ -7,6 +7,7 @@
 //! when the machine lets them: a failure may need a few runs to show again.
 
 mod life;
+mod scale;
 mod service;
 mod waits;
 
