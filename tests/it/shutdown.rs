@@ -94,6 +94,9 @@ struct RankedHandle(ActorRef<Infallible>);
 
 impl Handle for RankedHandle {
     type Msg = Infallible;
+    fn __new(actor: ActorRef<Infallible>) -> Self {
+        Self(actor)
+    }
     fn actor(&self) -> &ActorRef<Infallible> {
         &self.0
     }
@@ -108,9 +111,6 @@ unsafe impl<const SUPERVISOR: bool, const SUPERVISED: bool> Actor for Ranked<SUP
         let options = ServerOptions::new("ranked");
         let options = if SUPERVISOR { options.supervisor() } else { options };
         if SUPERVISED { options.supervised() } else { options }
-    }
-    fn __handle(actor: ActorRef<Infallible>) -> RankedHandle {
-        RankedHandle(actor)
     }
     fn __dispatch(&mut self, message: Infallible, _: &mut Ctx<Self>) -> ControlFlow<Infallible> {
         match message {}
