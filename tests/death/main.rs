@@ -10,6 +10,7 @@ mod overflow;
 mod panics;
 mod regressions;
 mod reports;
+mod signals;
 
 /// As `#[smarm::main]` makes it.
 #[global_allocator]

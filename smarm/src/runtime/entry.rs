@@ -38,6 +38,7 @@ const REPORT_LIMIT: Duration = Duration::from_secs(5);
 /// # Panics
 ///
 /// With the root's own payload, if the root panicked. If the runtime cannot be started: see [`init`].
+#[track_caller]
 pub fn run_main<T, F>(config: Config, root: F) -> ExitCode
 where
     T: Termination + 'static,
@@ -55,6 +56,7 @@ where
 /// # Panics
 ///
 /// As [`run_main`].
+#[track_caller]
 pub fn run_main_without_signals<T, F>(config: Config, root: F) -> ExitCode
 where
     T: Termination + 'static,
@@ -63,6 +65,7 @@ where
     run_main_under(None, config, root)
 }
 
+#[track_caller]
 fn run_main_under<T, F>(signals: Option<Signals>, config: Config, root: F) -> ExitCode
 where
     T: Termination + 'static,
@@ -99,6 +102,7 @@ fn exit_code(ended: Result<ExitCode, ExitReason>, by_signal: Option<ExitCode>) -
 ///
 /// With the root's own payload, if the root panicked, so that `#[should_panic(expected = "..")]` sees it; with a
 /// sentence, if the root was ended before it returned.
+#[track_caller]
 pub fn run_test<T, F>(config: Config, watchdog: Duration, name: &'static str, root: F) -> ExitCode
 where
     T: Termination + 'static,
@@ -113,6 +117,7 @@ where
 }
 
 /// The root's exit code, or why it has none; a panic of the root goes on here.
+#[track_caller]
 fn run_root<T, F>(config: Config, root: F) -> Result<ExitCode, ExitReason>
 where
     T: Termination + 'static,

@@ -250,21 +250,32 @@ pub(super) fn hurry(shared: &Shared) {
     shared.tell_end_waiter();
 }
 
-/// The steward's life.
+/// The steward's life. Past the deadline, when all are killed, it takes no further step: who was killed did not do what it should.
 fn conduct(hooks: Vec<Hook>) {
     let me = current::waiter();
     let shared = worker::shared_of(me);
     for Hook { run, placed_at } in hooks.into_iter().rev() {
         run_hook(run, placed_at);
+        if is_over(shared) {
+            return;
+        }
     }
     shared.shutdown.end_servers(me.pid());
     while end_in_turn(me, quiet::servers_that_supervise(shared, true), None) {}
     // Who hangs in a handler is not to use up the time of all that come after.
     let until_ns = shared.shutdown.deadline_ns().map(halfway);
     while end_in_turn(me, quiet::servers_that_supervise(shared, false), until_ns) {}
+    if is_over(shared) {
+        return;
+    }
     shared.shutdown.ask();
     quiet::ask_all(shared);
     shared.tell_end_waiter();
+}
+
+/// Whether the deadline has passed.
+fn is_over(shared: &Shared) -> bool {
+    shared.shutdown.deadline_ns().is_some_and(|deadline_ns| clock::now_ns() >= deadline_ns)
 }
 
 fn run_hook(run: Box<dyn FnOnce() + Send>, placed_at: &'static Location<'static>) {
@@ -366,10 +377,9 @@ impl<'a> Watch<'a> {
         if is_asked() {
             begin(self.shared);
         }
-        let shutdown = &self.shared.shutdown;
-        if shutdown.deadline_ns().is_some_and(|deadline_ns| clock::now_ns() >= deadline_ns) {
+        if is_over(self.shared) {
             if self.shared.is_busy() {
-                shutdown.note_overdue();
+                self.shared.shutdown.note_overdue();
             }
             self.gives_up_at_ns.set(Some(clock::deadline_after(GRACE)));
         }
