@@ -11,6 +11,8 @@
 #[cfg(not(loom))]
 mod actor_ref;
 #[cfg(not(loom))]
+mod arms;
+#[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
 mod call;
@@ -47,6 +49,7 @@ mod traits;
 #[cfg(not(loom))]
 mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
+    pub use super::arms::JoinServer;
     pub use super::builder::{Builder, spawn};
     pub use super::call::{CallError, ReplyTo, received};
     pub use super::context::Ctx;

@@ -49,6 +49,8 @@ pub(crate) enum WaitKind {
     Blocking,
     /// Somebody calls the waker of a future.
     Future,
+    /// Several things, of which one is enough.
+    Select,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -56,7 +58,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -75,6 +77,7 @@ impl WaitKind {
         Self::Once,
         Self::Blocking,
         Self::Future,
+        Self::Select,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -122,6 +125,7 @@ impl fmt::Display for WaitKind {
             Self::Once => f.write_str("the initialisation of a cell"),
             Self::Blocking => f.write_str("block_on_io"),
             Self::Future => f.write_str("block_on"),
+            Self::Select => f.write_str("a select"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }
