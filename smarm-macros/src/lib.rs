@@ -1,4 +1,4 @@
-//! The attribute macros of smarm.
+//! The procedural macros of smarm.
 //!
 //! Use them through the `smarm` crate, which re-exports them with everything that their expansions name:
 //!
@@ -13,10 +13,18 @@ mod checkpoint;
 mod expand;
 mod mistakes;
 mod preemptible;
+mod select;
 mod valid;
 mod value;
 
 use proc_macro::TokenStream;
+
+/// What `smarm::select!` hands its words to; see there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select(input: TokenStream) -> TokenStream {
+    select::expand(input.into()).into()
+}
 
 /// Runs `main` as the root actor of a runtime.
 ///

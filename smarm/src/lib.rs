@@ -168,6 +168,107 @@ macro_rules! check {
     };
 }
 
+/// Waits for the first of several things, and does it: a message, a connection, an actor's end, a time.
+///
+/// ```
+/// use smarm::{channel, select, spawn};
+/// use std::time::Duration;
+///
+/// smarm::run(|| {
+///     let (orders, inbox) = channel::<u32>();
+///     let (questions, asked) = channel::<smarm::channel::oneshot::Sender<u32>>();
+///     let clerk = spawn(move || {
+///         let mut sum = 0;
+///         loop {
+///             select! {
+///                 order = inbox.recv() => match order {
+///                     Ok(order) => sum += order,
+///                     Err(_) => break sum, // all who order have gone
+///                 },
+///                 question = asked.recv() => drop(question.unwrap().send(sum)),
+///                 after(Duration::from_secs(60)) => panic!("nothing to do"),
+///             }
+///         }
+///     });
+///     orders.send(40).unwrap();
+///     orders.send(2).unwrap();
+///     let (answer, answered) = channel::oneshot();
+///     questions.send(answer).unwrap();
+///     assert!(answered.recv().unwrap() <= 42);
+///     drop(orders);
+///     assert_eq!(clerk.join().unwrap(), 42);
+/// });
+/// ```
+///
+/// # Arms
+///
+/// An arm is `pattern = operation => body`, with commas between arms as in a `match`. Of all arms whose operation can be done now, one is
+/// done; if none can, the actor parks until one can. Then its pattern is bound to what the operation would have returned by itself, and its
+/// body is evaluated. The whole is an expression; `break`, `continue`, `return` and `?` in bodies do what they do around it.
+///
+/// | operation | of | the pattern is bound to |
+/// |---|---|---|
+/// | `rx.recv()` | a [channel](mod@channel), of any kind | `Result<T, RecvError>` |
+/// | `tx.send(value)` | a channel: bounded, rendezvous, or unbounded, to which it is always possible | `Result<(), SendError<T>>` |
+/// | `handle.join()` | a [`JoinHandle`], a [`ScopedJoinHandle`] | `Result<T, ExitReason>` |
+/// | | a server's handle, an [`ActorRef`] | [`ExitReason`] |
+/// | `listener.accept()` | [`net`] | `io::Result<(..Stream, SocketAddr)>` |
+/// | `socket.wait_readable()`, `socket.wait_writable()` | all sockets of [`net`] | `io::Result<()>` |
+/// | `io::wait_readable(&fd)`, `io::wait_writable(&fd)` | [any descriptor](io) | `io::Result<()>` |
+/// | `after(duration)`, `at(instant)` | no pattern: they stand alone | |
+/// | `default` | alone, and last to be chosen: nothing else can be done now | |
+///
+/// - **Losing arms have done nothing.** No message is taken or sent, no connection accepted, and nothing waits any longer: no registration, no
+///   place in a line, no timer. It is the same if the actor is killed meanwhile.
+/// - **By chance**: of several arms that are ready any may be chosen, so that none starves. With `biased;` before the arms it is the first one.
+/// - A **guard**, `pattern = operation if condition => body`, takes part in nothing while it is false, and what stands in its arm is
+///   not evaluated then.
+/// - What is in the parentheses, and receivers that are not just a variable or its field, is evaluated once, before the wait, in the order of the arms.
+///   So the value of a `send` that loses is dropped: clone it, or make the channel's turn an arm's body.
+/// - `handle.join()` and the `recv` of a [oneshot](channel::oneshot()) use up what they are called on, but only where the arm has won. In the
+///   other arms it is still there, and the compiler knows.
+/// - A channel whose other side has gone is always ready, with an error: leave the loop, or keep the arm from it with a guard.
+///
+/// With `default` it never waits, and is no safe point. Without, it may park, on any thread, and is a safe point. On a plain
+/// thread it looks at sockets and descriptors once in a millisecond. While its actor unwinds and no arm is ready, the first arm has
+/// its error that `is_unwinding()`.
+///
+/// # Panics
+///
+/// If all guards are false and there is no `default`; inside [`no_preempt`](crate::no_preempt) and
+/// [`forbid_yield`](crate::forbid_yield), if it would have to wait.
+///
+/// # Cousins
+///
+/// Go's `select` and crossbeam's are the nearest. Tokio's polls futures and drops the losing ones, with what they had half done; here an
+/// arm is an operation that is done or not, so nothing can be lost. Erlang's `receive .. after` is [`recv_timeout`](channel::Receiver::recv_timeout) or
+/// an `after` here.
+///
+/// ```
+/// use smarm::{select, spawn};
+/// use std::time::Duration;
+///
+/// // A deadline for somebody else's work; the handle stays usable if the time is over first.
+/// smarm::run(|| {
+///     let work = spawn(|| 6 * 7);
+///     let result = select! {
+///         result = work.join() => result.unwrap(),
+///         after(Duration::from_secs(60)) => {
+///             work.kill();
+///             return;
+///         }
+///     };
+///     assert_eq!(result, 42);
+/// });
+/// ```
+#[cfg(not(loom))]
+#[macro_export]
+macro_rules! select {
+    ($($words:tt)*) => {
+        $crate::__private::select::expand! { $crate; $($words)* }
+    };
+}
+
 /// For the macros. Not part of the interface.
 #[cfg(not(loom))]
 #[doc(hidden)]
@@ -178,4 +279,13 @@ pub mod __private {
     };
     pub use crate::runtime::entry::{run_main, run_main_without_signals, run_test};
     pub use crate::task::preempt::{checkpoint, checkpoint_no_kill};
+
+    /// For `select!`.
+    pub mod select {
+        pub use crate::actor::JoinServer;
+        pub use crate::io::{readable_in_select, writable_in_select};
+        pub use crate::task::choice::{Arm, Choosable, Order, select, select_now};
+        pub use crate::time::{after, at};
+        pub use smarm_macros::select as expand;
+    }
 }

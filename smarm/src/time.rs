@@ -3,13 +3,16 @@
 //! Times of waits are [`Duration`]s from now, or an [`Instant`]. They are precise to some tens of microseconds when the worker has nothing
 //! else to do; never early. A timer that is taken back, by a wait that ends in another way, is gone at once.
 
+use core::cell::Cell;
 use core::time::Duration;
 use std::time::Instant;
 
 use crate::sys::clock;
+use crate::task::choice::{Alternative, Arm, Choosable, Waiter};
 use crate::task::current;
 use crate::task::park::{self, Wake};
-use crate::task::wait::WaitKind;
+use crate::task::select::{Register, Source};
+use crate::task::wait::{WaitKind, WaitObject};
 
 /// Sleeps for at least `duration`.
 ///
@@ -151,6 +154,69 @@ impl MissedTicks {
             }
             _ => next_ns,
         }
+    }
+}
+
+// ---- in a `select!` ----------------------------------------------------------------------------------------------------
+
+/// An arm of `select!` that waits for a time.
+#[derive(Debug)]
+pub struct TimeArm {
+    /// `None`: it is that time already.
+    deadline_ns: Option<u64>,
+    /// Whether it has been looked at; the first time no clock is read.
+    is_late: Cell<bool>,
+}
+
+/// For the macro.
+#[doc(hidden)]
+#[must_use]
+pub fn after(duration: Duration) -> TimeArm {
+    let deadline_ns = (!duration.is_zero()).then(|| clock::deadline_after(duration));
+    TimeArm { deadline_ns, is_late: Cell::new(false) }
+}
+
+/// For the macro.
+#[doc(hidden)]
+#[must_use]
+pub fn at(deadline: Instant) -> TimeArm {
+    after(deadline.saturating_duration_since(Instant::now()))
+}
+
+impl Source<Waiter> for TimeArm {
+    /// The wait itself has the deadline.
+    fn register(&self, _waiter: Waiter) -> Register {
+        Register::Waits
+    }
+
+    fn deregister(&self, _waiter: Waiter) {}
+}
+
+impl Alternative for TimeArm {
+    fn attempt(&self) -> bool {
+        let Some(deadline_ns) = self.deadline_ns else { return true };
+        self.is_late.replace(true) && clock::now_ns() >= deadline_ns
+    }
+
+    /// As `sleep`, which returns at once.
+    fn give_up(&self) {}
+
+    fn object(&self) -> Option<&WaitObject> {
+        None
+    }
+
+    fn deadline_ns(&self, _is_plain: bool) -> Option<u64> {
+        self.deadline_ns
+    }
+}
+
+impl Arm for TimeArm {
+    type Won = ();
+
+    fn chosen(self) {}
+
+    fn alternative(&self) -> Choosable<'_> {
+        Choosable(self)
     }
 }
 

@@ -30,6 +30,7 @@ mod regressions;
 mod rendezvous;
 mod run;
 mod scope;
+mod select;
 mod server_calls;
 mod server_context;
 mod server_end;

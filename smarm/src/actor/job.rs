@@ -251,10 +251,14 @@ impl Header {
         self.job.thread.get() != JobThread::Any
     }
 
-    /// Registers a joiner. False if the actor has ended.
+    /// Registers a joiner, which may be registered already. False if the actor has ended.
     pub(super) fn register(&self, joiner: Pid) -> bool {
+        let me = joiner.to_bits();
         // Ordering: AcqRel. Ordered against the swap in `end`.
-        self.join.compare_exchange(NOBODY, joiner.to_bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        match self.join.compare_exchange(NOBODY, me, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(word) => word == me,
+        }
     }
 
     /// Takes the registration back, if the actor has not ended.

@@ -36,7 +36,7 @@ impl<T> JoinHandle<T> {
         Self { header, pid, result: PhantomData }
     }
 
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: the block lives until the actor has ended and this handle is gone.
         unsafe { self.header.as_ref() }
     }
@@ -70,6 +70,12 @@ impl<T> JoinHandle<T> {
         if !self.header().is_done() {
             self.wait(look)?;
         }
+        self.into_result()
+    }
+
+    /// The result of an actor that has ended.
+    pub(super) fn into_result(self) -> Result<T, ExitReason> {
+        assert!(self.is_finished(), "only an actor that has ended has a result");
         let header = self.header;
         core::mem::forget(self);
         // SAFETY: it has ended, and the handle is gone.
@@ -113,8 +119,12 @@ impl<T> JoinHandle<T> {
 
     /// How a report of who waits for whom sees this wait. The actor has not ended, so its slot is still its own.
     fn wait_kind(&self, slot: SlotRef) -> WaitKind {
-        let same_runtime = slot_of(self.pid).runtime() == slot.runtime();
-        if same_runtime { WaitKind::Join } else { WaitKind::Elsewhere }
+        if self.is_of(slot.runtime()) { WaitKind::Join } else { WaitKind::Elsewhere }
+    }
+
+    /// Whether the actor, if it has not ended, is of this runtime.
+    pub(super) fn is_of(&self, runtime: u32) -> bool {
+        slot_of(self.pid).runtime() == runtime
     }
 
     /// The name of the actor.

@@ -13,6 +13,8 @@
 #[cfg(not(loom))]
 mod actor_ref;
 #[cfg(not(loom))]
+mod arms;
+#[cfg(not(loom))]
 mod bonds;
 #[cfg(not(loom))]
 mod builder;
@@ -67,6 +69,7 @@ mod traits;
 #[cfg(not(loom))]
 mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
+    pub use super::arms::JoinServer;
     pub(crate) use super::bonds::Keeper;
     pub(crate) use super::builder::spawn_kept;
     pub use super::builder::{Builder, spawn, spawn_linked, spawn_monitored};

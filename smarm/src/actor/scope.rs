@@ -269,11 +269,13 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Errors
     ///
     /// As [`JoinHandle::join`].
-    pub fn join(mut self) -> Result<T, ExitReason> {
-        match self.handle.take() {
-            Some(handle) => handle.join(),
-            None => unreachable!("`join` takes the handle, so it is called once"),
-        }
+    pub fn join(self) -> Result<T, ExitReason> {
+        self.into_handle().join()
+    }
+
+    /// The handle inside. The scope is not told of a panic any more.
+    pub(super) fn into_handle(mut self) -> JoinHandle<T> {
+        self.handle.take().expect("a handle is whole until it is joined or dropped")
     }
 
     /// The name of the actor.
@@ -293,7 +295,7 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle().kill();
     }
 
-    fn handle(&self) -> &JoinHandle<T> {
+    pub(super) fn handle(&self) -> &JoinHandle<T> {
         self.handle.as_ref().expect("a handle is whole until it is joined or dropped")
     }
 }

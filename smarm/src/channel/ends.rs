@@ -69,7 +69,7 @@ fn ends<T>(sender: Flavour<T>, receiver: Flavour<T>) -> (Sender<T>, Receiver<T>)
     (Sender { flavour: sender }, Receiver { flavour: receiver, not_sync: PhantomData })
 }
 
-enum Flavour<T> {
+pub(super) enum Flavour<T> {
     Unbounded(Arc<Unbounded<T>>),
     Bounded(Arc<Bounded<T>>),
 }
@@ -78,7 +78,7 @@ enum Flavour<T> {
 ///
 /// `Send` and `Sync`, if the messages are `Send`.
 pub struct Sender<T> {
-    flavour: Flavour<T>,
+    pub(super) flavour: Flavour<T>,
 }
 
 impl<T> Sender<T> {
@@ -165,7 +165,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The receiving end of a channel. There is one; it is `Send`, if the messages are, and not `Sync`.
 pub struct Receiver<T> {
-    flavour: Flavour<T>,
+    pub(super) flavour: Flavour<T>,
     /// Invariant: one thread at a time receives.
     not_sync: PhantomData<Cell<()>>,
 }

@@ -106,6 +106,11 @@ impl<T> SendTimeoutError<T> {
 pub struct RecvError(pub(crate) Cause);
 
 impl RecvError {
+    /// Of a wait without a limit.
+    pub(crate) fn from_wait(error: RecvTimeoutError) -> Self {
+        Self(if error.is_unwinding() { Cause::Unwinding } else { Cause::Disconnected })
+    }
+
     /// Whether the actor is unwinding and would have had to wait. Otherwise all senders are gone.
     #[must_use]
     pub fn is_unwinding(&self) -> bool {

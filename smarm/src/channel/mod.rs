@@ -28,11 +28,14 @@
 //! ```
 
 #[cfg(not(loom))]
+mod arms;
+#[cfg(not(loom))]
 mod bounded;
 #[cfg(not(loom))]
 mod ends;
 #[cfg(not(loom))]
 mod error;
+mod exchange;
 mod hand;
 #[cfg(not(loom))]
 pub mod oneshot;
@@ -45,3 +48,8 @@ pub use ends::{IntoIter, Iter, Receiver, Sender, TryIter, bounded, unbounded};
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 #[cfg(not(loom))]
 pub use oneshot::oneshot;
+
+/// What `select!` names.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use arms::{OneshotArm, OneshotWon, RecvArm, SendArm};

@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::give_in_if;
-use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
+use super::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::clock;
 use crate::task::current;
 use crate::task::park::{self, Wake};
 use crate::task::preempt::checkpoint;
+use crate::task::select::Register;
 use crate::task::slot::SlotRef;
 use crate::task::wait::{WaitKind, WaitObject};
 
@@ -152,11 +153,7 @@ impl<T> Receiver<T> {
     /// The same for a receiver that is kept: there is one message, so it succeeds once.
     pub(crate) fn recv_once(&self) -> Result<T, RecvError> {
         checkpoint();
-        let received = give_in_if(self.wait(None), RecvTimeoutError::is_disconnected);
-        received.map_err(|error| match error {
-            RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
-            _ => RecvError(Cause::Disconnected),
-        })
+        give_in_if(self.wait(None), RecvTimeoutError::is_disconnected).map_err(RecvError::from_wait)
     }
 
     /// Takes the message if it is there. Never parks, and is no safe point.
@@ -211,17 +208,42 @@ impl<T> Receiver<T> {
     }
 
     fn park(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Wake {
-        let shared = &*self.shared;
-        shared.wait.used_by(current::runtime());
-        let me = slot.pid().to_bits();
-        // Ordering: AcqRel. Ordered against the sender's swap; on failure the caller looks again.
-        if shared.state.compare_exchange(EMPTY, me, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        if self.register(slot) == Register::Ready {
             return Wake::Unparked;
         }
-        let wake = park::park(slot, WaitKind::OneshotReceive, Some(&shared.wait), deadline_ns);
-        // Ordering: Relaxed. If the sender came first, the caller's next look acquires.
-        shared.state.compare_exchange(me, EMPTY, Ordering::Relaxed, Ordering::Relaxed).ok();
+        let wake = park::park(slot, WaitKind::OneshotReceive, Some(&self.shared.wait), deadline_ns);
+        self.deregister(slot);
         wake
+    }
+
+    /// Registers who waits; `Ready` if the caller is to look again. One who selects may have registered before.
+    pub(super) fn register(&self, slot: SlotRef) -> Register {
+        let shared = &*self.shared;
+        shared.wait.used_by(slot.runtime());
+        let me = slot.pid().to_bits();
+        // Ordering: AcqRel. Ordered against the sender's swap; on failure the caller looks again.
+        match shared.state.compare_exchange(EMPTY, me, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Register::Waits,
+            Err(state) if state == me => Register::Waits,
+            Err(_) => Register::Ready,
+        }
+    }
+
+    /// Takes the registration back, if it is still there.
+    pub(super) fn deregister(&self, slot: SlotRef) {
+        let me = slot.pid().to_bits();
+        // Ordering: Relaxed. If the sender came first, the caller's next look acquires.
+        self.shared.state.compare_exchange(me, EMPTY, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+
+    /// Whether `recv` would return at once. It stays so.
+    pub(super) fn is_ready(&self) -> bool {
+        // Ordering: Relaxed. Who takes the message acquires.
+        matches!(self.shared.state.load(Ordering::Relaxed), FULL | SENDER_GONE | CLOSED)
+    }
+
+    pub(super) fn wait_object(&self) -> &WaitObject {
+        &self.shared.wait
     }
 }
 

@@ -1,7 +1,7 @@
 //! The unbounded channel: a linked list of blocks, one read-modify-write for a send, none for a receive.
 //!
 //! ```text
-//!   head (the receiver's own)                 tail word: index | gone | parked
+//!   head (the receiver's own)                 tail word: index | selects | gone | parked
 //!      ▼                                          ▼
 //!   [ block: 31 places ] ──next──▶ [ block: 31 places ] ──▶ null
 //! ```
@@ -16,6 +16,9 @@
 //! receiver an answer, and unparks it: a sender gives it the message from hand to hand, past the queue, or puts it into the queue and
 //! says so; the last sender that leaves says that there is nothing. See `hand`. Nobody else needs to look at the receiver, and no fence
 //! is needed.
+//!
+//! A receiver that waits for other things too adds `SELECTS`: it may choose one of them instead, so a message goes into the queue, and nothing
+//! from hand to hand. Otherwise it is the same.
 //!
 //! # Invariants
 //!
@@ -32,7 +35,7 @@ use core::cell::UnsafeCell;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
 
-use super::error::{Cause, RecvError, RecvTimeoutError, SendError, TryRecvError};
+use super::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use super::hand::{Given, Hand};
 use std::alloc;
 
@@ -50,7 +53,11 @@ const PLACES: usize = LAP as usize - 1;
 /// Bits of the tail word below the index.
 const PARKED: u64 = 1;
 const GONE: u64 = 2;
-const ONE: u64 = 4;
+/// Only beside `PARKED`, and taken away with it.
+const SELECTS: u64 = 4;
+const ONE: u64 = 8;
+/// What the receiver sets, and who answers it takes away.
+const MARK: u64 = PARKED | SELECTS;
 const INDEX_SHIFT: u32 = ONE.trailing_zeros();
 
 /// Looks at a place that is claimed and not ready before the thread yields.
@@ -83,7 +90,7 @@ impl<T> Place<T> {
 
 /// The tail word when one more place is claimed. Who claims it owes the receiver an answer, if that is parked.
 fn after(tail: u64) -> u64 {
-    (tail & !PARKED) + ONE
+    (tail & !MARK) + ONE
 }
 
 impl<T> Block<T> {
@@ -113,7 +120,7 @@ pub(super) struct Unbounded<T> {
     receiver: AtomicU64,
     receiver_slot: AtomicPtr<Slot>,
     senders: AtomicUsize,
-    wait: WaitObject,
+    pub(super) wait: WaitObject,
     hand: Hand<T>,
     head: ReceiverLine<T>,
 }
@@ -131,6 +138,17 @@ struct ReceiverLine<T>(UnsafeCell<Head<T>>);
 unsafe impl<T: Send> Sync for Unbounded<T> {}
 // SAFETY: as above; it owns its blocks.
 unsafe impl<T: Send> Send for Unbounded<T> {}
+
+/// What came of the registration of a select.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Select {
+    Waits,
+    /// It has another arm that waits for the same.
+    Already,
+    /// Nothing is registered.
+    Ready,
+}
 
 /// What the receiver finds at its head.
 enum Pop<T> {
@@ -168,7 +186,7 @@ impl<T> Unbounded<T> {
         let message = ManuallyDrop::new(message);
         // Ordering: Acquire; see `send_anyhow`.
         let tail = self.tail.word.load(Ordering::Acquire);
-        let taken = if Hand::<T>::FITS && tail & PARKED != 0 {
+        let taken = if Hand::<T>::FITS && tail & MARK == PARKED {
             // SAFETY: it fits; it is used only if it was not taken.
             unsafe { self.hand_over(here, tail, &raw const *message) }
         } else {
@@ -350,7 +368,7 @@ impl<T> Unbounded<T> {
         if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             // Ordering: AcqRel. Both the receiver (by setting the bit) and we modify this word: the second one sees the other's
             // action, either the bit here or the count there.
-            if self.tail.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+            if self.tail.word.fetch_and(!MARK, Ordering::AcqRel) & PARKED != 0 {
                 // SAFETY: taken in the line above.
                 unsafe { self.answer_with_nothing() };
             }
@@ -434,10 +452,7 @@ impl<T> Unbounded<T> {
             return Ok(message);
         }
         // SAFETY: the caller's promise.
-        unsafe { self.wait(here, None) }.map_err(|error| match error {
-            RecvTimeoutError::Unwinding => RecvError(Cause::Unwinding),
-            _ => RecvError(Cause::Disconnected),
-        })
+        unsafe { self.wait(here, None) }.map_err(RecvError::from_wait)
     }
 
     /// Waits for a message, after a look that found none.
@@ -475,21 +490,53 @@ impl<T> Unbounded<T> {
         }
     }
 
-    /// Parks until something may have changed; or until a message is handed over.
+    /// Says that the receiver waits, if the queue is empty; else what the tail word is.
     #[inline(always)]
-    fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Result<T, Wake> {
+    fn mark(&self, slot: SlotRef, mark: u64) -> Result<u64, u64> {
         // Ordering: Relaxed, twice. Published by the bit.
         self.receiver.store(slot.pid().to_bits(), Ordering::Relaxed);
         self.receiver_slot.store(ptr::from_ref(slot).cast_mut(), Ordering::Relaxed);
-        // SAFETY: the caller is the receiver.
-        let empty = unsafe { (*self.head.0.get()).index } << INDEX_SHIFT;
+        let empty = self.empty();
         // Ordering: AcqRel. Release publishes our name; Acquire, if the last sender has left, sees the count. See `remove_sender`.
-        let marked = self
-            .tail
-            .word
-            .compare_exchange(empty, empty | PARKED, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok();
-        if !marked {
+        self.tail.word.compare_exchange(empty, empty | mark, Ordering::AcqRel, Ordering::Relaxed)
+    }
+
+    /// What the tail word is if the queue is empty and nobody waits. The caller is the receiver.
+    #[inline(always)]
+    fn empty(&self) -> u64 {
+        // SAFETY: the receiver alone uses the head.
+        unsafe { (*self.head.0.get()).index << INDEX_SHIFT }
+    }
+
+    /// Registers a select that wants to receive. The caller is the receiver.
+    pub(super) fn register(&self, slot: SlotRef) -> Select {
+        self.wait.used_by(slot.runtime());
+        match self.mark(slot, MARK) {
+            Ok(_) => {}
+            Err(tail) if tail == self.empty() | MARK => return Select::Already,
+            Err(_) => return Select::Ready,
+        }
+        // Ordering: Acquire; as in `park_receiver`.
+        if self.senders.load(Ordering::Acquire) == 0 {
+            self.deregister();
+            return Select::Ready;
+        }
+        Select::Waits
+    }
+
+    /// Takes it back, if it was not [`Already`](Select::Already) there. A message that has come meanwhile is in the queue.
+    pub(super) fn deregister(&self) {
+        match self.hand.take() {
+            Given::Nothing => {}
+            Given::Pending => drop(self.unmark()),
+            Given::Message(_) => unreachable!("who selects is given nothing from hand to hand"),
+        }
+    }
+
+    /// Parks until something may have changed; or until a message is handed over.
+    #[inline(always)]
+    fn park_receiver(&self, slot: SlotRef, deadline_ns: Option<u64>) -> Result<T, Wake> {
+        if self.mark(slot, PARKED).is_err() {
             return Err(Wake::Unparked);
         }
         // Ordering: Acquire; as above.
@@ -509,7 +556,7 @@ impl<T> Unbounded<T> {
     #[cold]
     fn unmark(&self) -> Option<T> {
         // Ordering: AcqRel; ordered against the senders' compare-and-swaps.
-        if self.tail.word.fetch_and(!PARKED, Ordering::AcqRel) & PARKED != 0 {
+        if self.tail.word.fetch_and(!MARK, Ordering::AcqRel) & PARKED != 0 {
             return None;
         }
         let mut spins = 0;

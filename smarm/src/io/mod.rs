@@ -24,10 +24,13 @@
 //!   one of the two, and which one nobody can say.
 //! - One that [`is_unwinding`] knows: the caller's actor unwinds, so it does not wait.
 
+mod arms;
 mod raw;
 
 use std::io;
 
+#[doc(hidden)]
+pub use self::arms::{DescriptorArm, readable_in_select, writable_in_select};
 pub use self::raw::{
     close, read, read_raw, wait_readable, wait_readable_raw, wait_readable_timeout, wait_writable,
     wait_writable_raw, wait_writable_timeout, write, write_raw,

@@ -199,14 +199,14 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 }
 
 /// The right to be the one who waits.
-struct Turn {
+pub(super) struct Turn {
     /// The key in the table.
     key: (RawFd, bool),
     source: SourceRef,
 }
 
 impl Turn {
-    fn take(descriptor: RawFd, interest: Interest, source: SourceRef) -> io::Result<Self> {
+    pub(super) fn take(descriptor: RawFd, interest: Interest, source: SourceRef) -> io::Result<Self> {
         let _section = Section::begin(); // holds a lock
         let key = (descriptor, interest == Interest::Write);
         let mut waiting = waiting();

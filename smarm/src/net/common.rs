@@ -87,6 +87,35 @@ macro_rules! socket_basics {
                 self.evented.close();
             }
 
+            /// Waits until the socket can be read (for a listener: until it can accept): there is data, or the end, or an error. For
+            /// [`select!`](crate::select). Parks the actor; the socket's timeouts do not count.
+            ///
+            /// # Errors
+            ///
+            /// Those [of the module `io`](crate::io#errors-that-smarm-adds).
+            pub fn wait_readable(&self) -> io::Result<()> {
+                self.evented.retry(Interest::Read, || None, evented::look_readable)
+            }
+
+            /// Waits until the socket can be written; else as [`wait_readable`](Self::wait_readable).
+            ///
+            /// # Errors
+            ///
+            /// As of [`wait_readable`](Self::wait_readable).
+            pub fn wait_writable(&self) -> io::Result<()> {
+                self.evented.retry(Interest::Write, || None, evented::look_writable)
+            }
+
+            #[doc(hidden)]
+            pub fn wait_readable_in_select(&self) -> IoArm<'_, $standard, ()> {
+                IoArm::new(&self.evented, Interest::Read, evented::look_readable)
+            }
+
+            #[doc(hidden)]
+            pub fn wait_writable_in_select(&self) -> IoArm<'_, $standard, ()> {
+                IoArm::new(&self.evented, Interest::Write, evented::look_writable)
+            }
+
             /// The error that the socket holds, which it forgets.
             ///
             /// # Errors

@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::address::{self, ToSocketAddrs};
 use super::common::Timeouts;
 use crate::sys::clock;
-use crate::task::evented::Evented;
+use crate::task::evented::{self, Evented, IoArm};
 use crate::task::source::Interest;
 
 /// A connection over TCP; as [`std::net::TcpStream`]. See [the module](crate::net).
@@ -184,10 +184,13 @@ impl TcpListener {
     ///
     /// As the system says. [When descriptors run out](crate::net#when-descriptors-run-out) it can be called again, after a while.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted =
-            self.evented.retry(Interest::Read, || self.timeouts.read.deadline_ns(), net::TcpListener::accept);
-        let (socket, address) = accepted?;
-        Ok((TcpStream::of(socket)?, address))
+        let deadline_ns = || self.timeouts.read.deadline_ns();
+        self.evented.retry(Interest::Read, deadline_ns, accept)
+    }
+
+    #[doc(hidden)]
+    pub fn accept_in_select(&self) -> IoArm<'_, net::TcpListener, (TcpStream, SocketAddr)> {
+        IoArm::new(&self.evented, Interest::Read, accept)
     }
 
     /// All connections that come, without an end.
@@ -233,6 +236,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     TcpListener::of(socket.into())
+}
+
+fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, address) = listener.accept()?;
+    Ok((TcpStream::of(socket)?, address))
 }
 
 /// Connections of a [`TcpListener`]; see [`TcpListener::incoming`].

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::address::{self, ToSocketAddrs};
 use super::common::Timeouts;
-use crate::task::evented::Evented;
+use crate::task::evented::{self, Evented, IoArm};
 use crate::task::source::Interest;
 
 /// Datagrams over UDP; as [`std::net::UdpSocket`]. See [the module](crate::net).

@@ -11,7 +11,7 @@ use std::path::Path;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::common::Timeouts;
-use crate::task::evented::{self, Evented};
+use crate::task::evented::{self, Evented, IoArm};
 use crate::task::preempt;
 use crate::task::source::Interest;
 
@@ -121,13 +121,13 @@ impl UnixListener {
     ///
     /// As the system says; see [when descriptors run out](crate::net#when-descriptors-run-out).
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let accepted = self.evented.retry(
-            Interest::Read,
-            || self.timeouts.read.deadline_ns(),
-            net::UnixListener::accept,
-        );
-        let (socket, address) = accepted?;
-        Ok((UnixStream::of(socket)?, address))
+        let deadline_ns = || self.timeouts.read.deadline_ns();
+        self.evented.retry(Interest::Read, deadline_ns, accept)
+    }
+
+    #[doc(hidden)]
+    pub fn accept_in_select(&self) -> IoArm<'_, net::UnixListener, (UnixStream, SocketAddr)> {
+        IoArm::new(&self.evented, Interest::Read, accept)
     }
 
     /// All connections that come, without an end.
@@ -143,6 +143,11 @@ impl UnixListener {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.evented.socket().local_addr()
     }
+}
+
+fn accept(listener: &net::UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
+    let (socket, address) = listener.accept()?;
+    Ok((UnixStream::of(socket)?, address))
 }
 
 /// Connections of a [`UnixListener`]; see [`UnixListener::incoming`].

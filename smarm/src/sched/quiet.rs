@@ -34,11 +34,12 @@ use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{clock, membarrier};
+use crate::task::choice::WaitSet;
 use crate::task::park;
 use crate::task::section::Section;
 use crate::task::slot::{self, Rank, Slot, SlotRef};
 use crate::task::state::Seen;
-use crate::task::wait::{self, WaitKind};
+use crate::task::wait::{self, WaitKind, WaitObject};
 
 /// How long nothing must have happened before a deadlock fails the run, or is reported.
 const FAIL_AFTER: Duration = Duration::from_secs(1);
@@ -284,12 +285,24 @@ fn certain_deadlock(shared: &Shared) -> Option<String> {
 
 /// Whether only actors of its own runtime could end its wait. The caller inspects, and saw it parked.
 fn waits_in_vain(shared: &Shared, slot: SlotRef) -> bool {
-    if slot.wait_kind.get() == WaitKind::Shutdown {
-        return !shared.shutdown.heeds_signals();
+    match slot.wait_kind.get() {
+        WaitKind::Elsewhere => false,
+        WaitKind::Shutdown => !shared.shutdown.heeds_signals(),
+        WaitKind::Select => wait_set(slot).is_some_and(|set| !set.is_shared_outside()),
+        _ => {
+            // SAFETY: the actor is parked and held by the inspection; what it waits for lives as long as it waits.
+            let object = unsafe { slot.waits_for.get().cast::<WaitObject>().as_ref() };
+            object.is_some_and(|object| !object.is_shared_outside())
+        }
     }
-    // SAFETY: the actor is parked and held by the inspection; what it waits for lives as long as it waits.
-    let object = unsafe { slot.waits_for.get().as_ref() };
-    slot.wait_kind.get() != WaitKind::Elsewhere && object.is_some_and(|object| !object.is_shared_outside())
+}
+
+/// What an actor selects from. The caller inspects, and saw it parked.
+fn wait_set<'a>(slot: SlotRef) -> Option<&'a WaitSet<'a>> {
+    let selects = slot.wait_kind.get() == WaitKind::Select;
+    // SAFETY: as in `waits_in_vain`, and this kind of wait is for a set. It is used in the inspection only. Its arms are on the actor's stack,
+    // and have cells, which `object` does not look at.
+    if selects { unsafe { slot.waits_for.get().cast::<WaitSet<'a>>().as_ref() } } else { None }
 }
 
 /// The actor is held by the inspection.
@@ -297,6 +310,9 @@ fn describe_parked(slot: SlotRef) -> String {
     let mut line = String::new();
     slot.describe_with_place(&mut line).expect("a String takes everything");
     write!(line, ", waits in {}", slot.wait_kind.get()).expect("a String takes everything");
+    if let Some(set) = wait_set(slot) {
+        write!(line, " at {}", set.place()).expect("a String takes everything");
+    }
     if let Some(pid) = wait::waits_on(slot) {
         write!(line, " of {pid}").expect("a String takes everything");
     }

@@ -2,18 +2,21 @@
 
 #[cfg(feature = "futures-io")]
 use core::task::{Context, Poll};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
+use super::choice::{Alternative, Arm, Choosable, Waiter};
 use super::park::{self, Wake};
 use super::polled::Polled;
 use super::readiness::{Begin, End};
+use super::select::{Register, Source};
 use super::slot::SlotRef;
 use super::source::{self, Interest, SourceRef};
-use super::wait::WaitKind;
+use super::wait::{WaitKind, WaitObject};
 use super::{current, preempt};
 use crate::sys::{clock, poll};
 
@@ -45,7 +48,7 @@ impl Watched {
         match direction.begin(me) {
             Begin::Waits => {}
             Begin::Ready => return Ok(()),
-            Begin::Busy => return Err(busy()),
+            Begin::Busy | Begin::Already => return Err(busy()),
             Begin::Closed => return Err(closed()),
         }
         let parked = self.park(slot, interest, deadline_ns);
@@ -67,6 +70,36 @@ impl Watched {
         let wake = park::park(slot, WaitKind::Io, None, deadline_ns);
         super::count_io_wait(slot, false);
         Ok(wake)
+    }
+
+    /// Registers an actor that waits for other things too. `None` if it was registered already.
+    ///
+    /// # Errors
+    ///
+    /// As of [`wait`](Self::wait).
+    fn register(&self, slot: SlotRef, interest: Interest) -> io::Result<Option<Register>> {
+        let direction = self.0.direction(interest);
+        let me = slot.pid().to_bits();
+        match direction.begin(me) {
+            Begin::Waits => {}
+            Begin::Already => return Ok(None),
+            Begin::Ready => return Ok(Some(Register::Ready)),
+            Begin::Busy => return Err(busy()),
+            Begin::Closed => return Err(closed()),
+        }
+        let watched = super::watch(slot, self.0, interest);
+        if let Ok(true) = watched {
+            super::count_io_wait(slot, true);
+            return Ok(Some(Register::Waits));
+        }
+        direction.end(me);
+        watched.map(|_| Some(Register::Ready))
+    }
+
+    /// Takes that back. What has come meanwhile is found by the next one who tries.
+    fn deregister(&self, slot: SlotRef, interest: Interest) {
+        super::count_io_wait(slot, false);
+        self.0.direction(interest).end(slot.pid().to_bits());
     }
 
     #[cold]
@@ -187,6 +220,151 @@ impl<S: AsFd> AsFd for Evented<S> {
     }
 }
 
+// ---- in a `select!` ----------------------------------------------------------------------------------------------------
+
+/// How often a plain thread that selects asks a descriptor: it cannot sleep for both.
+const PLAIN_THREAD_ASKS: Duration = Duration::from_millis(1);
+
+/// When a plain thread asks a descriptor again.
+pub(crate) fn next_look() -> u64 {
+    clock::deadline_after(PLAIN_THREAD_ASKS)
+}
+
+/// Whether an arm is registered: another one of the same select may be, for the same descriptor.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    is_registered: Cell<bool>,
+}
+
+impl Watch {
+    /// Registers an actor.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Watched::wait`].
+    pub(crate) fn register<S: AsRawFd>(
+        &self,
+        evented: &Evented<S>,
+        slot: SlotRef,
+        interest: Interest,
+    ) -> io::Result<Register> {
+        let Some(register) = evented.watched.register(slot, interest)? else { return Ok(Register::Waits) };
+        self.is_registered.set(register == Register::Waits);
+        Ok(register)
+    }
+
+    pub(crate) fn deregister<S: AsRawFd>(&self, evented: &Evented<S>, slot: SlotRef, interest: Interest) {
+        if self.is_registered.replace(false) {
+            evented.watched.deregister(slot, interest);
+        }
+    }
+}
+
+/// Makes a result, unless one is there already: of a registration that failed. False if there is none yet.
+pub(crate) fn attempt<T>(
+    place: &Cell<Option<io::Result<T>>>,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> bool {
+    let mut result = place.take().unwrap_or_else(&mut attempt);
+    while matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+        result = attempt();
+    }
+    let is_made = !matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    place.set(Some(result).filter(|_| is_made));
+    is_made
+}
+
+/// An arm of `select!` for a socket.
+pub struct IoArm<'a, S, T> {
+    evented: &'a Evented<S>,
+    interest: Interest,
+    attempt: fn(&S) -> io::Result<T>,
+    watch: Watch,
+    result: Cell<Option<io::Result<T>>>,
+}
+
+impl<'a, S: AsRawFd, T> IoArm<'a, S, T> {
+    /// `attempt` never waits: it would rather give the error `WouldBlock`.
+    pub(crate) fn new(evented: &'a Evented<S>, interest: Interest, attempt: fn(&S) -> io::Result<T>) -> Self {
+        Self { evented, interest, attempt, watch: Watch::default(), result: Cell::new(None) }
+    }
+}
+
+impl<S: AsRawFd, T> Source<Waiter> for IoArm<'_, S, T> {
+    fn register(&self, waiter: Waiter) -> Register {
+        if waiter.slot.runtime() == 0 {
+            return Register::Waits; // it looks again and again
+        }
+        self.watch.register(self.evented, waiter.slot, self.interest).unwrap_or_else(|error| {
+            self.result.set(Some(Err(error)));
+            Register::Ready
+        })
+    }
+
+    fn deregister(&self, waiter: Waiter) {
+        self.watch.deregister(self.evented, waiter.slot, self.interest);
+    }
+}
+
+impl<S: AsRawFd, T> Alternative for IoArm<'_, S, T> {
+    fn attempt(&self) -> bool {
+        attempt(&self.result, || (self.attempt)(&self.evented.socket))
+    }
+
+    fn give_up(&self) {
+        self.result.set(Some(Err(unwinding())));
+    }
+
+    /// The world may always send something.
+    fn object(&self) -> Option<&WaitObject> {
+        None
+    }
+
+    fn deadline_ns(&self, is_plain: bool) -> Option<u64> {
+        is_plain.then(next_look)
+    }
+}
+
+impl<S: AsRawFd, T> Arm for IoArm<'_, S, T> {
+    type Won = io::Result<T>;
+
+    fn chosen(self) -> io::Result<T> {
+        self.result.take().expect("an arm that has won has a result")
+    }
+
+    fn alternative(&self) -> Choosable<'_> {
+        Choosable(self)
+    }
+}
+
+impl<S, T> fmt::Debug for IoArm<'_, S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoArm").field("interest", &self.interest).finish_non_exhaustive()
+    }
+}
+
+/// Whether an operation in this direction would not block now; an attempt that does nothing.
+///
+/// # Errors
+///
+/// `WouldBlock`; and what the system says.
+pub(crate) fn look(descriptor: RawFd, interest: Interest) -> io::Result<()> {
+    match poll::wait(descriptor, interest == Interest::Write, Some(0))? {
+        true => Ok(()),
+        false => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+/// [`look`], to read.
+pub(crate) fn look_readable<S: AsRawFd>(socket: &S) -> io::Result<()> {
+    look(socket.as_raw_fd(), Interest::Read)
+}
+
+/// [`look`], to write.
+pub(crate) fn look_writable<S: AsRawFd>(socket: &S) -> io::Result<()> {
+    look(socket.as_raw_fd(), Interest::Write)
+}
+
 // ---- errors -----------------------------------------------------------------------------------------------------------
 
 /// The caller unwinds.
@@ -228,7 +406,7 @@ pub(crate) fn pause(deadline_ns: Option<u64>) -> io::Result<()> {
     Ok(())
 }
 
-fn unwinding() -> io::Error {
+pub(crate) fn unwinding() -> io::Error {
     io::Error::other(Unwinding)
 }
 

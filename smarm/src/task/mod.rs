@@ -15,6 +15,7 @@ pub(crate) mod section;
 #[cfg(loom)]
 #[path = "section_loom.rs"]
 pub(crate) mod section;
+pub(crate) mod select;
 pub(crate) mod state;
 pub(crate) mod ties;
 pub(crate) mod winner;
@@ -25,6 +26,8 @@ pub(crate) mod alloc;
 pub(crate) mod api;
 #[cfg(not(loom))]
 pub(crate) mod budget;
+#[cfg(not(loom))]
+pub(crate) mod choice;
 #[cfg(not(loom))]
 pub(crate) mod current;
 #[cfg(not(loom))]

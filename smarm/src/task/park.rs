@@ -25,6 +25,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use super::Schedule;
+use super::choice::WaitSet;
 use super::current::{self, Here};
 use super::reply::{Answer, CallId};
 use super::slot::{self, Hold, SlotRef};
@@ -55,6 +56,17 @@ pub(crate) fn park(
     object: Option<&WaitObject>,
     deadline_ns: Option<u64>,
 ) -> Wake {
+    park_in(slot, kind, object.map_or(ptr::null(), ptr::from_ref).cast(), deadline_ns)
+}
+
+/// The same for a wait with several sources.
+pub(crate) fn park_for_any(slot: SlotRef, set: &WaitSet<'_>, deadline_ns: Option<u64>) -> Wake {
+    park_in(slot, WaitKind::Select, ptr::from_ref(set).cast(), deadline_ns)
+}
+
+/// Parks with this in the slot; see `Slot::waits_for`.
+#[inline(always)]
+fn park_in(slot: SlotRef, kind: WaitKind, waits_for: *const (), deadline_ns: Option<u64>) -> Wake {
     if slot.state.take_permit() || chaos::wakes_early() || slot.state.is_asked() && ends_wait(slot, kind) {
         return Wake::Unparked;
     }
@@ -63,7 +75,7 @@ pub(crate) fn park(
     }
     debug_assert!(slot.hold.get() == Hold::None, "a wait asks `may_not_wait` first");
     slot.wait_kind.set(kind);
-    slot.waits_for.set(object.map_or(ptr::null(), ptr::from_ref));
+    slot.waits_for.set(waits_for);
     let wake = park_actor(slot, deadline_ns);
     Host::await_inspection();
     wake

@@ -33,6 +33,8 @@ const CLOSED: u64 = u64::MAX - 1;
 pub(crate) enum Begin {
     /// The caller is registered, and may park.
     Waits,
+    /// It was registered already: it selects, and has another arm for the same.
+    Already,
     /// Try again.
     Ready,
     /// Another one waits for the same.
@@ -71,6 +73,7 @@ impl Readiness {
                 NOTHING => (waiter, Begin::Waits),
                 READY => (NOTHING, Begin::Ready),
                 CLOSED => return Begin::Closed,
+                other if other == waiter => return Begin::Already,
                 _ => return Begin::Busy,
             };
             // Ordering: AcqRel. Acquire sees what came before the event; Release keeps the chain.

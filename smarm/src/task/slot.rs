@@ -15,7 +15,7 @@ use super::section::Section;
 use super::state::StateWord;
 pub(crate) use super::ties::Rank;
 use super::ties::Ties;
-use super::wait::{AtomicWaitKind, WaitKind, WaitObject};
+use super::wait::{AtomicWaitKind, WaitKind};
 use super::winner::WinnerWord;
 use crate::fiber::Context;
 use crate::pid::Pid;
@@ -152,8 +152,8 @@ pub(crate) struct Slot {
     home: AtomicPtr<()>,
     /// Where the suspended actor continues.
     pub(crate) context: Cell<Context>,
-    /// The object it waits for, while it is parked; null for none.
-    pub(crate) waits_for: Cell<*const WaitObject>,
+    /// What it waits for, while it is parked: a `WaitObject`, or a `WaitSet` if `wait_kind` says that it selects; null for none.
+    pub(crate) waits_for: Cell<*const ()>,
     /// The actor that alone can end its wait, as the bits of a `Pid`; see `wait`.
     pub(crate) waits_on: AtomicU64,
     /// Where the reply to its call goes.

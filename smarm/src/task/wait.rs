@@ -51,6 +51,8 @@ pub(crate) enum WaitKind {
     Future,
     /// The beginning of a shutdown, or its time to be told of it.
     Shutdown,
+    /// Several things, of which one is enough.
+    Select,
     /// Another runtime's end, or anything else that is not of this runtime.
     Elsewhere,
     /// Nothing: it was switched out by an allocation, and is ready.
@@ -58,7 +60,7 @@ pub(crate) enum WaitKind {
 }
 
 impl WaitKind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Receive,
         Self::Send,
         Self::OneshotReceive,
@@ -78,6 +80,7 @@ impl WaitKind {
         Self::Blocking,
         Self::Future,
         Self::Shutdown,
+        Self::Select,
         Self::Elsewhere,
         Self::Allocation,
     ];
@@ -126,6 +129,7 @@ impl fmt::Display for WaitKind {
             Self::Blocking => f.write_str("block_on_io"),
             Self::Future => f.write_str("block_on"),
             Self::Shutdown => f.write_str("wait_for_shutdown"),
+            Self::Select => f.write_str("a select"),
             Self::Elsewhere => f.write_str("something outside its runtime"),
             Self::Allocation => f.write_str("an allocation"),
         }

@@ -1,0 +1,7 @@
+use smarm::select;
+
+fn main() {
+    let (tx, rx) = smarm::channel::bounded::<u32>(1);
+    select! {}
+    drop((tx, rx));
+}

@@ -1,0 +1,10 @@
+use smarm::select;
+
+fn main() {
+    let (tx, rx) = smarm::channel::bounded::<u32>(1);
+    select! {
+        n = rx.recv() => drop(n)
+        after(std::time::Duration::ZERO) => {}
+    }
+    drop((tx, rx));
+}

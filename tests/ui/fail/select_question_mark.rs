@@ -1,0 +1,9 @@
+use smarm::select;
+
+fn main() {
+    let (tx, rx) = smarm::channel::bounded::<u32>(1);
+    select! {
+        n = rx.recv()? => _ = n,
+    }
+    drop((tx, rx));
+}
