@@ -17,8 +17,9 @@ pub(crate) fn example(name: &str) -> Command {
     let profile_folder = this_test.ancestors().nth(2).expect("tests are built in <profile>/deps");
     let program = profile_folder.join("examples").join(name);
     assert!(program.is_file(), "{} is missing: run `cargo test -p smarm-examples`", program.display());
+    // In the foreground: else a signal that it passes on comes twice.
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=1", WATCHDOG_SECONDS]).arg(program);
+    command.args(["--foreground", "--kill-after=1", WATCHDOG_SECONDS]).arg(program);
     command
 }
 
