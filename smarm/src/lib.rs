@@ -274,9 +274,11 @@ macro_rules! select {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::actor::{
-        Overflow, ResultLike, ServerOptions, Together, cast_result, every_argument_and_reply_must_be_send,
-        flat, race, racer, received, start, the_state_of_an_actor_must_be_send,
+        Overflow, ResultLike, ServerOptions, Together, bonds, cast_result,
+        every_argument_and_reply_must_be_send, flat, race, racer, received, start,
+        the_state_of_an_actor_must_be_send,
     };
+    pub use crate::runtime::dump;
     pub use crate::runtime::entry::{run_main, run_main_without_signals, run_test};
     pub use crate::task::preempt::{checkpoint, checkpoint_no_kill};
 

@@ -1,4 +1,4 @@
-//! A watchdog per test: names the test that hangs and ends the process.
+//! A watchdog per test: names the test that hangs, says what all actors do, and ends the process.
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// Seconds a test may take, unless `SMARM_TEST_TIMEOUT` says otherwise (valgrind is some fifty times slower).
 const TIMEOUT_SECONDS: u64 = 60;
+const DUMP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Aborts the process if it is not dropped in time.
 #[derive(Debug)]
@@ -35,13 +36,25 @@ impl Watchdog {
                 if end.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
                     // Not `eprintln!`: libtest keeps what that writes until the test ends, which it will not.
                     let line = format!("\nwatchdog: the test `{name}` did not end within {timeout:?}\n");
-                    std::io::stderr().write_all(line.as_bytes()).ok();
+                    let mut stderr = std::io::stderr();
+                    stderr.write_all(line.as_bytes()).ok();
+                    dump_actors();
                     std::process::abort();
                 }
             })
             .expect("a thread for the watchdog");
         Watchdog { _ended: ended }
     }
+}
+
+/// Says what all actors do, on a thread of its own: what the test hangs in may keep the dump from being made.
+fn dump_actors() {
+    let (done, end) = channel();
+    std::thread::spawn(move || {
+        smarm::__private::dump(&mut std::io::stderr());
+        done.send(()).ok();
+    });
+    end.recv_timeout(DUMP_LIMIT).ok();
 }
 
 fn timeout_seconds() -> u64 {

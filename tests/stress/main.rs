@@ -9,6 +9,7 @@
 mod life;
 mod scale;
 mod service;
+mod tree;
 mod waits;
 
 use smarm::runtime::{Config, Deadlock, init};
@@ -155,3 +156,19 @@ fn random_services_that_are_switched_out_in_allocations_end_and_leave_nothing_be
 /// With the hook in all allocations.
 #[global_allocator]
 static ALLOC: smarm::Alloc = smarm::Alloc::system();
+
+#[test]
+fn random_trees_end_with_the_right_children_and_leave_nothing_behind() {
+    run_seeds(&Kind { name: "trees", root: tree::root, switches_in_alloc: false, leaves_timers: false });
+    assert_eq!(smarm::__private::bonds(), 0, "links, monitors and keepers go with their actors");
+}
+
+#[test]
+fn random_trees_that_are_switched_out_in_allocations_end_and_leave_nothing_behind() {
+    run_seeds(&Kind {
+        name: "trees, switched out",
+        root: tree::root,
+        switches_in_alloc: true,
+        leaves_timers: false,
+    });
+}

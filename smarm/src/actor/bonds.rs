@@ -85,6 +85,12 @@ fn with<R>(pid: Pid, change: impl FnOnce(&mut Bonds) -> R) -> Option<R> {
     shard_of(pid).get_mut(&pid).map(|bonds| change(bonds))
 }
 
+/// How many actors of the process have bonds. For tests.
+#[must_use]
+pub fn bonds() -> usize {
+    TABLE.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+}
+
 // ---- links ------------------------------------------------------------------------------------------------------------
 
 /// Links two actors, the first of which runs here, or was not started yet. False if the other one has ended.

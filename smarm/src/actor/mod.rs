@@ -71,6 +71,7 @@ mod api {
     pub use super::actor_ref::{ActorInfo, ActorRef, ActorState};
     pub use super::arms::JoinServer;
     pub(crate) use super::bonds::Keeper;
+    pub use super::bonds::bonds;
     pub(crate) use super::builder::spawn_kept;
     pub use super::builder::{Builder, spawn, spawn_linked, spawn_monitored};
     pub use super::call::{CallError, ReplyTo, received};

@@ -20,7 +20,9 @@ pub use self::shutdown::{is_shutting_down, on_shutdown, shutdown, wait_for_shutd
 pub use crate::sched::stall::{Stall, ThreadActivity};
 pub use crate::sched::stats::{ExitCounts, RuntimeStats};
 
-use self::report::{dump, panic_or_resume};
+#[doc(hidden)]
+pub use self::report::dump;
+use self::report::panic_or_resume;
 use self::shutdown::Watch;
 use crate::actor::{self, JoinHandle, Prepared};
 use crate::exit::ExitReason;

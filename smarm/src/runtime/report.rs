@@ -49,6 +49,6 @@ pub(super) fn describe_owner(owner: NonNull<()>, to: &mut dyn fmt::Write) {
 }
 
 /// Writes all actors of all runtimes, for a watchdog. If that fails there is nobody to tell.
-pub(crate) fn dump(to: &mut dyn Write) {
+pub fn dump(to: &mut dyn Write) {
     writeln!(to, "{}", quiet::dump()).ok();
 }

@@ -393,13 +393,18 @@ impl Tree {
         }
         let keys: Vec<Key> = self.children.keys().copied().collect();
         let plan = strategy::plan(self.common.strategy, &self.views(), self.position(failed));
+        let mut start = plan.start;
         for at in plan.stop {
-            self.stop(keys[at]);
+            // Somebody has asked it to stop at the same time, and may wait for that.
+            if let Some(ended) = self.stop(keys[at]).filter(|ended| ended.on_request) {
+                self.put_to_rest(keys[at], ended.reason);
+                start.retain(|other| *other != at);
+            }
         }
         for at in plan.drop {
             self.put_to_rest(keys[at], ExitReason::Shutdown);
         }
-        let start: Vec<Key> = plan.start.into_iter().map(|at| keys[at]).collect();
+        let start: Vec<Key> = start.into_iter().map(|at| keys[at]).collect();
         for key in &start {
             self.children.get_mut(key).expect("a child of this supervisor").state = State::Waits;
         }
@@ -455,27 +460,25 @@ impl Tree {
     }
 
     /// Waits for the end of a child that was asked, and kills it when it is time.
-    fn finish_stop(&mut self, key: Key, kill_at_ns: Option<u64>) -> ExitReason {
-        let Entry { child, state: State::Runs(life), .. } = &self.children[&key] else {
-            return ExitReason::Shutdown;
-        };
+    fn finish_stop(&mut self, key: Key, kill_at_ns: Option<u64>) -> Option<Ended> {
+        let Entry { child, state: State::Runs(life), .. } = &self.children[&key] else { return None };
         let ended = life.tether.wait(kill_at_ns).unwrap_or_else(|| {
             park::kill(life.pid);
             await_killed(&child.id, life)
         });
         self.note_end(key);
-        ended.reason
+        Some(ended)
     }
 
     /// Stops a child, and waits for its end. It may be restarted.
-    fn stop(&mut self, key: Key) -> Option<ExitReason> {
+    fn stop(&mut self, key: Key) -> Option<Ended> {
         let kill_at_ns = self.begin_stop(key)?;
-        Some(self.finish_stop(key, kill_at_ns))
+        self.finish_stop(key, kill_at_ns)
     }
 
     /// Stops a child for good; it stays in the list.
     fn terminate(&mut self, key: Key) {
-        let reason = self.stop(key).unwrap_or(ExitReason::Shutdown);
+        let reason = self.stop(key).map_or(ExitReason::Shutdown, |ended| ended.reason);
         let entry = self.children.get_mut(&key).expect("a child of this supervisor");
         entry.state = State::Rests;
         entry.child.source.bury(reason);
