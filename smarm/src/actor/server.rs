@@ -211,7 +211,7 @@ impl<A: Actor> Unborn<A> {
                     pid: JobPid::default(),
                     spawned_at: Location::caller(),
                     stack_class: options.stack_class(),
-                    thread: Cell::new(job_thread(&options)),
+                    thread: Cell::new(job_thread(options)),
                     preempt_in_alloc: false,
                 },
                 references: AtomicU32::new(2), // the server's own, and that of its handles

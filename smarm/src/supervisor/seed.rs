@@ -115,7 +115,7 @@ struct ServerSource<A: Actor, F> {
 }
 
 impl<A: Actor, F: Send + 'static> ServerSource<A, F> {
-    fn new(
+    fn of(
         make: F,
         build: fn(&mut F, Tell) -> Result<A, ExitReason>,
         found: fn(A::Handle) -> Found,
@@ -189,7 +189,7 @@ impl<A: Actor> Seed<OfServer> for A {
     type Started = A::Handle;
 
     fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        ServerSource::<A, _>::new(make, |make, tell| built(Ok(make()), tell), Found::new, ChildKind::Worker)
+        ServerSource::<A, _>::of(make, |make, tell| built(Ok(make()), tell), Found::new, ChildKind::Worker)
     }
 }
 
@@ -197,7 +197,7 @@ impl<A: Actor, E: Into<Box<dyn Error + Send + Sync>> + 'static> Seed<OfFallibleS
     type Started = A::Handle;
 
     fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        ServerSource::<A, _>::new(
+        ServerSource::<A, _>::of(
             make,
             |make, tell| built(make().map_err(error), tell),
             Found::new,
@@ -248,7 +248,7 @@ impl Plant for DynamicSupervisor {
 fn supervisor_source<P: Plant>(
     make: impl FnMut() -> Result<P, ExitReason> + Send + 'static,
 ) -> Box<dyn Source> {
-    ServerSource::<Tree, _>::new(
+    ServerSource::<Tree, _>::of(
         make,
         |make, tell| match make() {
             Ok(supervisor) => Ok(supervisor.plant(tell)), // which tells when its children have begun

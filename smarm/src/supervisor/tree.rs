@@ -326,10 +326,10 @@ impl Tree {
         entry.state = State::Runs(Life { pid, tether: tether.clone(), since_ns: clock::now_ns() });
         self.by_pid.insert(pid, key);
         let Some(told) = told else { return Ok(()) };
-        told.wait(|| ExitReason::NoProc).or_else(|_| {
+        told.wait(|| ExitReason::NoProc).map_err(|_| {
             let ended = tether.wait(None).expect("waited for without a limit");
             self.note_end(key);
-            Err(ended.reason)
+            ended.reason
         })
     }
 

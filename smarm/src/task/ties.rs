@@ -52,8 +52,9 @@ impl Ties {
 
     /// For the next actor of the slot, before its generation is published.
     pub(crate) fn reset(&self, server: Option<Rank>) {
-        let flags = server.map_or(0, |Rank { is_supervisor, is_supervised }| {
-            SERVER | u8::from(is_supervisor) * SUPERVISOR | u8::from(is_supervised) * SUPERVISED
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = server.map_or(0, |rank| {
+            SERVER | flag(rank.is_supervisor, SUPERVISOR) | flag(rank.is_supervised, SUPERVISED)
         });
         // Ordering: Release. A tie that sees this, of an actor that was here before, must see that one's end in the state word too.
         self.0.store(flags, Ordering::Release);
