@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
 
 use smarm::channel::{Receiver, Sender};
+use smarm::supervisor::{Child, Supervisor};
 use smarm::{Group, GroupEvent, LookupError, Pid, Recipient, channel, dead_letters, kill, spawn, yield_now};
 use smarm_tests::{Rng, actors, on, panic_message, plain, runtime};
 use std::cell::Cell;
@@ -168,6 +169,29 @@ fn a_member_that_has_ended_is_none_when_its_joiner_hears_of_it() {
             assert_eq!(group.broadcast("hello".to_owned()), 1);
             ender.join().unwrap();
         }
+    });
+}
+
+#[test]
+fn a_member_that_is_restarted_stays_one() {
+    actors(|| {
+        let supervisor =
+            Supervisor::one_for_one().child(Child::new("screen", Screen::default)).start().unwrap();
+        let screen: ScreenHandle = supervisor.child("screen").unwrap();
+        let group = group_of(std::slice::from_ref(&screen));
+        let events = group.events();
+        let joined_as = screen.pid();
+        let monitor = screen.actor().monitor();
+        screen.fail();
+        assert_eq!(group.broadcast("queued".to_owned()), 1);
+        monitor.recv().unwrap();
+        assert_eq!(screen.lines().unwrap(), ["queued"]);
+        assert_ne!(screen.pid(), joined_as);
+        assert_eq!(group.members(), [screen.pid()]);
+        supervisor.stop();
+        supervisor.join();
+        assert!(group.is_empty());
+        assert_eq!(heard(&events), [GroupEvent::Joined(joined_as), GroupEvent::Left(joined_as)]);
     });
 }
 

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
 
 use smarm::channel::{Receiver, Sender};
+use smarm::supervisor::{Child, DynamicSupervisorHandle, Supervisor, SupervisorHandle};
 use smarm::{
     CallError, Ctx, ExitReason, LookupError, Name, RegisterError, channel, handle, registered, reserve,
     spawn, whereis, yield_now,
@@ -51,6 +52,8 @@ impl Shy {
 
 /// Ends with its last handle, and tells of that by dropping what it has.
 struct Shy(#[expect(dead_code, reason = "carried to be dropped")] Sender<()>);
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 static COUNTER: Name<CounterHandle> = Name::new("counter");
 
@@ -290,6 +293,60 @@ fn a_name_counts_as_a_handle() {
         assert!(shy.actor().unregister("shy"));
         drop(shy);
         assert!(told.recv().is_err());
+    });
+}
+
+// ---- supervisors --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_server_that_is_restarted_keeps_its_names_until_its_last_end() {
+    actors(|| {
+        let child = Child::new("counter", Counter::default);
+        let supervisor = Supervisor::one_for_one().intensity(100, HOUR).child(child).start().unwrap();
+        let hits: CounterHandle = supervisor.child("counter").unwrap();
+        hits.actor().register("hits").unwrap();
+        for n in 0..20 {
+            let (before, monitor) = (hits.pid(), hits.actor().monitor());
+            hits.add(1).unwrap();
+            if n % 2 == 0 {
+                hits.kill()
+            } else {
+                hits.fail()
+            }
+            monitor.recv().unwrap();
+            assert_eq!(find("hits"), Ok(hits.clone()));
+            assert_eq!(find("hits").unwrap().add(1).unwrap(), 1);
+            assert_ne!(hits.pid(), before);
+            assert!(matches!(Clock.start().actor().register("hits"), Err(RegisterError::Taken { .. })));
+        }
+        // For good: by its handle, by its supervisor.
+        hits.stop();
+        hits.join();
+        assert_eq!(find("hits"), Err(LookupError::NotFound));
+        supervisor.restart_child("counter").unwrap();
+        let hits: CounterHandle = supervisor.child("counter").unwrap();
+        hits.actor().register("hits").unwrap();
+        supervisor.terminate_child("counter").unwrap();
+        assert_eq!(find("hits"), Err(LookupError::NotFound));
+    });
+}
+
+#[test]
+fn a_supervisor_is_found_by_a_handle_of_its_kind() {
+    actors(|| {
+        let supervisor = Supervisor::one_for_one().start().unwrap();
+        supervisor.register("tree").unwrap();
+        assert_eq!(whereis("tree"), Ok(supervisor.clone()));
+        let error = whereis::<DynamicSupervisorHandle>("tree").unwrap_err();
+        let LookupError::WrongType { registered, asked } = error else { panic!("{error}") };
+        assert!(registered.ends_with("::SupervisorHandle"), "{registered}");
+        assert!(asked.ends_with("::DynamicSupervisorHandle"), "{asked}");
+        assert!(
+            matches!(find("tree"), Err(LookupError::WrongType { registered, .. }) if registered.ends_with("::SupervisorHandle"))
+        );
+        supervisor.stop();
+        supervisor.join();
+        assert_eq!(whereis::<SupervisorHandle>("tree"), Err(LookupError::NotFound));
     });
 }
 

@@ -21,9 +21,10 @@ use crate::task::section::Section;
 /// Servers that take messages of type `M`, whatever else they understand: each message that is sent to the group goes to all of them.
 ///
 /// A group is a value ([`new`](Self::new)), shared by cloning it, or has a name in its runtime ([`named`](Self::named)). Members join by a
-/// [`Recipient`], and leave by [`leave`](Self::leave) or by their end: a server is no member any more when whoever joins it, or is told of its end
-/// otherwise, hears of that. A server that its supervisor restarts stays a member. A member's place counts as a handle, so a server that
-/// stops when its last handle is dropped (`stop_on_drop`) does not before it has left.
+/// [`Recipient`], and leave by [`leave`](Self::leave) or by their end: a server is no member any more when its [`join`](crate::ActorRef::join)
+/// returns and, if it has no supervisor, when links and monitors hear of the end. A server that its supervisor restarts stays a
+/// member. A member's place counts as a handle, so a server that stops when its last handle is dropped (`stop_on_drop`) does not before it has
+/// left.
 ///
 /// All of it works on plain threads, too. Erlang's cousin is `pg`; there a process may join several times, and one that is restarted is a
 /// new one.

@@ -86,6 +86,7 @@ mod api {
     pub use super::links::{Exit, Exits, link, send_exit, trap_exit, unlink};
     pub use super::mailbox::Overflow;
     pub use super::monitor::{Monitor, monitor};
+    pub(crate) use super::names::register;
     pub use super::names::{LookupError, Name, RegisterError, registered, whereis};
     pub use super::options::ServerOptions;
     pub use super::recipient::Recipient;

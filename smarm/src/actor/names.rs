@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use std::error::Error;
 
 use super::actor_ref::ActorRef;
-use super::registry;
+use super::registry::{self, HandleType};
 use super::traits::Handle;
 use crate::pid::Pid;
 
@@ -13,10 +13,10 @@ impl<M: 'static> ActorRef<M> {
     /// Gives the server a name by which [`whereis`] finds it, in the runtime of the caller, or in the one that this thread has
     /// [entered](crate::RuntimeHandle::enter). Never parks. Erlang's cousin is `register/2`; here a server may have several names.
     ///
-    /// The name is the server's until [`unregister`](Self::unregister), or until its end: then it is free before anybody, who joins the
-    /// server or is told of its end otherwise, hears of that. A server that its supervisor restarts keeps it. Who finds the server by its name gets
-    /// a handle with the call timeout of this reference. The name counts as a handle, so a server that stops when its last handle is dropped
-    /// (`stop_on_drop`) does not before it has lost its name.
+    /// The name is the server's until [`unregister`](Self::unregister), or until its end: it is free again when [`join`](Self::join) returns and,
+    /// if the server has no supervisor, when links and monitors hear of the end. A server that its supervisor restarts keeps its names. Who
+    /// finds the server by its name gets a handle with the call timeout of this reference. The name counts as a handle, so a server that
+    /// stops when its last handle is dropped (`stop_on_drop`) does not before it has lost its name.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl<M: 'static> ActorRef<M> {
     /// ```
     #[track_caller]
     pub fn register(&self, name: &str) -> Result<(), RegisterError> {
-        registry::in_force("`register`", |registry| registry.add_name(name, self))
+        registry::in_force("`register`", |registry| registry.add_name(name, self, None))
     }
 
     /// Takes a name away from the server. False if it did not have it. Never parks. Erlang's cousin is `unregister/1`.
@@ -60,6 +60,13 @@ impl<M: 'static> ActorRef<M> {
     pub fn unregister(&self, name: &str) -> bool {
         registry::in_force("`unregister`", |registry| registry.free_name(name, self.core().identity()))
     }
+}
+
+/// Gives a server a name; only by a handle of this type it will be found. For supervisors, of whom two kinds take the same messages.
+#[track_caller]
+pub(crate) fn register<H: Handle>(handle: &H, name: &str) -> Result<(), RegisterError> {
+    let handle_type = Some(HandleType::of::<H>());
+    registry::in_force("`register`", |registry| registry.add_name(name, handle.actor(), handle_type))
 }
 
 /// Finds a server by its name, in the runtime of the caller, or in the one that this thread has
@@ -183,7 +190,7 @@ impl<H: Handle> Name<H> {
     /// On a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime.
     #[track_caller]
     pub fn register(&self, handle: &H) -> Result<(), RegisterError> {
-        handle.actor().register(self.name)
+        register(handle, self.name)
     }
 }
 
@@ -242,7 +249,7 @@ impl fmt::Display for RegisterError {
 impl Error for RegisterError {}
 
 /// Why nothing was found by a name.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LookupError {
     /// Nobody has the name.

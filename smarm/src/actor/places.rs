@@ -1,6 +1,6 @@
-//! Where a server is listed: under names, in groups. It is taken off all lists at its end, before anybody is told of that.
+//! Where a server is listed: under names, in groups. It is taken off all lists when its mailbox closes for good.
 //!
-//! A list belongs to the server, not to one life of it: a server that is restarted behind the same handle stays where it is.
+//! A place belongs to the server, not to one life of it: a server that is restarted behind the same handle stays where it is.
 //!
 //! # Locks
 //!

@@ -1,6 +1,6 @@
 //! What a runtime knows by name: servers and groups.
 
-use core::any::{Any, type_name};
+use core::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -21,7 +21,25 @@ pub(super) struct Registry {
     groups: Mutex<HashMap<Box<str>, Arc<dyn NamedGroup>>>,
 }
 
-type Shard = HashMap<Arc<str>, Box<dyn Named>>;
+type Shard = HashMap<Arc<str>, Entry>;
+
+struct Entry {
+    holder: Box<dyn Named>,
+    /// By a handle of which type it was registered, if that is known: both kinds of supervisors take the same messages.
+    handle: Option<HandleType>,
+}
+
+/// A type of handles.
+pub(super) struct HandleType {
+    id: TypeId,
+    name: &'static str,
+}
+
+impl HandleType {
+    pub(super) fn of<H: Handle>() -> Self {
+        Self { id: TypeId::of::<H>(), name: type_name::<H>() }
+    }
+}
 
 /// A server that has a name.
 trait Named: Any + Send + Sync {
@@ -88,11 +106,12 @@ impl Registry {
         self: &Arc<Self>,
         name: &str,
         actor: &ActorRef<M>,
+        handle: Option<HandleType>,
     ) -> Result<(), RegisterError> {
         let _section = Section::begin();
         // Nothing panics while a lock is held but an allocation failure, which leaves the maps as they were; so for all locks here.
         let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(holder) = shard.get(name) {
+        if let Some(Entry { holder, .. }) = shard.get(name) {
             let (name, is_same) = (name.to_owned(), holder.identity() == actor.core().identity());
             return Err(if is_same {
                 RegisterError::AlreadyRegistered { name }
@@ -105,7 +124,7 @@ impl Registry {
         if !actor.core().enlist(Place::Name(Arc::downgrade(self), key.clone())) {
             return Err(RegisterError::Ended { name: name.to_owned(), pid: actor.pid() });
         }
-        shard.insert(key, Box::new(actor.clone()));
+        shard.insert(key, Entry { holder: Box::new(actor.clone()), handle });
         Ok(())
     }
 
@@ -128,21 +147,29 @@ impl Registry {
         name: &str,
         server: Identity,
         before: impl FnOnce(&Arc<str>, &dyn Named),
-    ) -> Option<Box<dyn Named>> {
+    ) -> Option<Entry> {
         let _section = Section::begin();
         let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
-        let (key, holder) = shard.get_key_value(name).filter(|(_, holder)| holder.identity() == server)?;
-        before(key, &**holder);
+        let (key, entry) = shard.get_key_value(name)?;
+        if entry.holder.identity() != server {
+            return None;
+        }
+        before(key, &*entry.holder);
         shard.remove(name)
     }
 
     pub(super) fn find<H: Handle>(&self, name: &str) -> Result<H, LookupError> {
         let shard = self.shard(name).read().unwrap_or_else(PoisonError::into_inner);
-        let holder = shard.get(name).ok_or(LookupError::NotFound)?;
+        let Entry { holder, handle } = shard.get(name).ok_or(LookupError::NotFound)?;
         let any: &dyn Any = &**holder;
         match any.downcast_ref::<ActorRef<H::Msg>>() {
-            Some(actor) => Ok(H::__new(actor.clone())),
-            None => Err(LookupError::WrongType { registered: holder.handle_type(), asked: type_name::<H>() }),
+            Some(actor) if handle.as_ref().is_none_or(|handle| handle.id == TypeId::of::<H>()) => {
+                Ok(H::__new(actor.clone()))
+            }
+            _ => {
+                let registered = handle.as_ref().map_or_else(|| holder.handle_type(), |handle| handle.name);
+                Err(LookupError::WrongType { registered, asked: type_name::<H>() })
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::error::ChildError;
 use super::info::{ChildCounts, ChildInfo};
 use super::seed::Seed;
 use super::tree::{Started, TreeHandle, TreeMsg};
-use crate::actor::{ActorRef, CallError, Handle, LookupError};
+use crate::actor::{ActorRef, CallError, Handle, LookupError, RegisterError, register};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
@@ -53,6 +53,21 @@ macro_rules! verbs {
             /// Asks the supervisor to end now. Its children are stopped as always.
             pub fn kill(&self) {
                 self.tree.kill();
+            }
+
+            /// Gives the supervisor a name by which [`whereis`](crate::whereis) finds it; see
+            /// [`ActorRef::register`](crate::ActorRef::register). Never parks.
+            ///
+            /// # Errors
+            ///
+            /// If another server has the name, or this one already, or if the supervisor has ended.
+            ///
+            /// # Panics
+            ///
+            /// On a plain thread that has not [entered](crate::RuntimeHandle::enter) a runtime.
+            #[track_caller]
+            pub fn register(&self, name: &str) -> Result<(), RegisterError> {
+                register(self, name)
             }
 
             /// Waits for the end of the supervisor, and so of all its children; tells why it ended. May park.
