@@ -4,6 +4,7 @@ mod alloc_switch;
 mod blocking;
 mod channel_bounded;
 mod channel_errors;
+mod channel_match;
 mod channel_unbounded;
 mod current;
 mod deadlock;

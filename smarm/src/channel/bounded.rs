@@ -44,6 +44,14 @@ fn unpark(waiter: Option<Waiter>) {
     }
 }
 
+/// Whether a message that is taken out of the channel leaves its room to others at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Take {
+    Received,
+    /// It may have to stay: a selective receive looks at it.
+    Held,
+}
+
 impl<T> Bounded<T> {
     /// A channel with one sender and one receiver.
     pub(super) fn new(capacity: usize) -> Self {
@@ -202,9 +210,12 @@ impl<T> Bounded<T> {
 
     // ---- the receiver -------------------------------------------------------------------------------------------------
 
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+    pub(super) fn try_recv(&self, take: Take) -> Result<T, TryRecvError> {
         let mut state = self.lock();
-        let taken = state.take();
+        let taken = match take {
+            Take::Received => state.take(),
+            Take::Held => state.take_and_hold(),
+        };
         let connected = state.has_senders();
         drop(state);
         match taken {
@@ -218,20 +229,26 @@ impl<T> Bounded<T> {
     }
 
     pub(super) fn recv(&self) -> Result<T, RecvError> {
-        match self.try_recv() {
+        match self.try_recv(Take::Received) {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvError(Cause::Disconnected)),
-            Err(TryRecvError::Empty) => self.wait(None).map_err(RecvError::from_wait),
+            Err(TryRecvError::Empty) => self.wait(None, Take::Received).map_err(RecvError::from_wait),
         }
+    }
+
+    /// A message that was held has been received.
+    pub(super) fn release(&self) {
+        let sender = self.lock().release();
+        unpark(sender);
     }
 
     /// Waits for a message.
     #[inline(never)]
-    pub(super) fn wait(&self, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+    pub(super) fn wait(&self, deadline_ns: Option<u64>, take: Take) -> Result<T, RecvTimeoutError> {
         self.used();
         let slot = current::waiter();
         if park::may_not_wait(slot, "`recv` on an empty channel") {
-            return self.try_recv().map_err(|error| match error {
+            return self.try_recv(take).map_err(|error| match error {
                 TryRecvError::Empty => RecvTimeoutError::Unwinding,
                 TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
             });
@@ -242,7 +259,11 @@ impl<T> Bounded<T> {
             // Who handed a message to a waiting receiver of a rendezvous has put it into the queue: it is found here first, also
             // after a timeout or a kill.
             let waiter = state.set_receiver(None);
-            if let Some((message, sender)) = state.take() {
+            let taken = match take {
+                Take::Received => state.take(),
+                Take::Held => state.take_and_hold(),
+            };
+            if let Some((message, sender)) = taken {
                 drop(state);
                 unpark(sender);
                 return Ok(message);

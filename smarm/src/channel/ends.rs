@@ -1,13 +1,12 @@
 //! The two ends of a channel, the same for all kinds.
 
-use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, Take};
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use super::stash::Stash;
 use super::unbounded::Unbounded;
 use crate::sys::clock;
 use crate::task::current;
@@ -66,7 +65,7 @@ fn or_give_in<E>(error: E) -> E {
 }
 
 fn ends<T>(sender: Flavour<T>, receiver: Flavour<T>) -> (Sender<T>, Receiver<T>) {
-    (Sender { flavour: sender }, Receiver { flavour: receiver, not_sync: PhantomData })
+    (Sender { flavour: sender }, Receiver { flavour: receiver, stash: Stash::new() })
 }
 
 pub(super) enum Flavour<T> {
@@ -163,11 +162,15 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
+/// After so many messages that were not wanted, a selective receive with a timeout looks at the clock.
+const MATCHES_PER_LOOK: usize = 32;
+
 /// The receiving end of a channel. There is one; it is `Send`, if the messages are, and not `Sync`.
 pub struct Receiver<T> {
     pub(super) flavour: Flavour<T>,
-    /// Invariant: one thread at a time receives.
-    not_sync: PhantomData<Cell<()>>,
+    /// What a selective receive has skipped; before what is in the channel.
+    // Invariant: a cell, so that the receiver is not `Sync`: one thread at a time receives.
+    stash: Stash<T>,
 }
 
 impl<T> Receiver<T> {
@@ -178,6 +181,9 @@ impl<T> Receiver<T> {
     /// If the channel is empty and all senders are gone, or if the actor is unwinding and would have had to wait.
     pub fn recv(&self) -> Result<T, RecvError> {
         let here = checkpoint_and_note();
+        if let Some(message) = self.skipped() {
+            return Ok(message);
+        }
         let received = match &self.flavour {
             // SAFETY: the only receiver is this one, it is not `Sync`, and it is borrowed here.
             Flavour::Unbounded(channel) => unsafe { channel.recv(here) },
@@ -192,10 +198,9 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty: now, or for ever because all senders are gone.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        match &self.flavour {
-            // SAFETY: as in `recv`.
-            Flavour::Unbounded(channel) => unsafe { channel.try_recv() },
-            Flavour::Bounded(channel) => channel.try_recv(),
+        match self.skipped() {
+            Some(message) => Ok(message),
+            None => self.pull(Take::Received),
         }
     }
 
@@ -210,16 +215,139 @@ impl<T> Receiver<T> {
         let received = match self.try_recv() {
             Ok(message) => return Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => self.wait(clock::deadline_after(timeout)),
+            Err(TryRecvError::Empty) => self.wait(Take::Received, Some(clock::deadline_after(timeout))),
         };
         give_in_if(received, RecvTimeoutError::is_disconnected)
     }
 
-    fn wait(&self, deadline_ns: u64) -> Result<T, RecvTimeoutError> {
+    /// Receives the first message for which `wanted` says so; waits until one comes. The others stay, in their order, for later receives of
+    /// any kind. May park, on any thread. Erlang's cousin is `receive` with patterns.
+    ///
+    /// For answers to questions that were asked before, say, while other messages wait. `wanted` is shown each message once for each call, so
+    /// a call costs as much as there are messages that nobody wants: where that may be many, receive them all and sort them.
+    ///
+    /// What was skipped keeps its room in a bounded channel. So one that is full of messages that are not wanted stays full, and the
+    /// wait has no end: give it one with [`recv_match_timeout`](Self::recv_match_timeout), or use an unbounded channel. A rendezvous has no room, and a
+    /// sender whose message was looked at goes on.
+    ///
+    /// `wanted` may panic or be killed: no message is lost. It may even wait; receiving from the same receiver there gives what came later.
+    ///
+    /// ```
+    /// smarm::run(|| {
+    ///     let (sender, receiver) = smarm::channel();
+    ///     for n in [1, 2, 3, 4] {
+    ///         sender.send(n).unwrap();
+    ///     }
+    ///     assert_eq!(receiver.recv_match(|n| n % 2 == 0), Ok(2));
+    ///     assert_eq!(receiver.iter().take(3).collect::<Vec<_>>(), [1, 3, 4]);
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If no message is wanted and all senders are gone, or if the actor is unwinding and would have had to wait.
+    pub fn recv_match(&self, wanted: impl FnMut(&T) -> bool) -> Result<T, RecvError> {
+        give_in_if(self.match_until(None, wanted), RecvTimeoutError::is_disconnected)
+            .map_err(RecvError::from_wait)
+    }
+
+    /// Receives the first message for which `wanted` says so, if there is one; see [`recv_match`](Self::recv_match). Never parks, and is no
+    /// safe point.
+    ///
+    /// # Errors
+    ///
+    /// If no message is wanted: of those that are there now, or for ever because all senders are gone.
+    pub fn try_recv_match(&self, mut wanted: impl FnMut(&T) -> bool) -> Result<T, TryRecvError> {
+        let mut look = self.stash.look();
+        let mut found = look.find(&mut wanted);
+        loop {
+            if let Some(message) = found {
+                self.has_received_held();
+                return Ok(message);
+            }
+            found = look.show(self.pull(Take::Held)?, &mut wanted);
+        }
+    }
+
+    /// Receives the first message for which `wanted` says so; waits no longer than `timeout` until one comes. See
+    /// [`recv_match`](Self::recv_match). May park, on any thread. Erlang's cousin is `receive .. after`.
+    ///
+    /// # Errors
+    ///
+    /// If none came in time, if no message is wanted and all senders are gone, or if the actor is unwinding and would have had to wait.
+    pub fn recv_match_timeout(
+        &self,
+        timeout: Duration,
+        wanted: impl FnMut(&T) -> bool,
+    ) -> Result<T, RecvTimeoutError> {
+        let deadline_ns = Some(clock::deadline_after(timeout));
+        give_in_if(self.match_until(deadline_ns, wanted), RecvTimeoutError::is_disconnected)
+    }
+
+    fn match_until(
+        &self,
+        deadline_ns: Option<u64>,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Result<T, RecvTimeoutError> {
+        checkpoint();
+        let mut look = self.stash.look();
+        let mut found = look.find(&mut wanted);
+        let mut seen = 0_usize;
+        loop {
+            if let Some(message) = found {
+                self.has_received_held();
+                return Ok(message);
+            }
+            // Messages may come as fast as they are skipped.
+            seen += 1;
+            let looks = seen.is_multiple_of(MATCHES_PER_LOOK);
+            if looks && deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+            checkpoint();
+            let next = match self.pull(Take::Held) {
+                Ok(message) => message,
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => self.wait(Take::Held, deadline_ns)?,
+            };
+            found = look.show(next, &mut wanted);
+        }
+    }
+
+    /// The message that was skipped first, if there is one.
+    #[inline(always)]
+    fn skipped(&self) -> Option<T> {
+        if self.stash.is_empty() {
+            return None;
+        }
+        let message = self.stash.pop();
+        self.has_received_held();
+        message
+    }
+
+    /// A message that kept its room is received.
+    fn has_received_held(&self) {
+        if let Flavour::Bounded(channel) = &self.flavour {
+            channel.release();
+        }
+    }
+
+    /// The next message of the channel, if there is one.
+    #[inline(always)]
+    fn pull(&self, take: Take) -> Result<T, TryRecvError> {
         match &self.flavour {
             // SAFETY: as in `recv`.
-            Flavour::Unbounded(channel) => unsafe { channel.wait(current::here(), Some(deadline_ns)) },
-            Flavour::Bounded(channel) => channel.wait(Some(deadline_ns)),
+            Flavour::Unbounded(channel) => unsafe { channel.try_recv() },
+            Flavour::Bounded(channel) => channel.try_recv(take),
+        }
+    }
+
+    /// The next message of the channel, which had none.
+    fn wait(&self, take: Take, deadline_ns: Option<u64>) -> Result<T, RecvTimeoutError> {
+        match &self.flavour {
+            // SAFETY: as in `recv`.
+            Flavour::Unbounded(channel) => unsafe { channel.wait(current::here(), deadline_ns) },
+            Flavour::Bounded(channel) => channel.wait(deadline_ns, take),
         }
     }
 

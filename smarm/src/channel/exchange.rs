@@ -12,6 +12,8 @@
 //! 3. Whoever takes a waiting sender's message, or hands one to the waiting receiver of a rendezvous, first wins that party: one that left,
 //!    or was won by another source, is passed over and taken out, and the next one gets the turn.
 //! 4. `receiver` is set only while the queue is empty.
+//! 5. A message that a selective receive has skipped keeps its room (`held`) until it is received; on a rendezvous, which has no room, its
+//!    sender goes on.
 
 use core::ptr::NonNull;
 use std::collections::VecDeque;
@@ -39,6 +41,8 @@ pub(super) struct Node<T, W> {
 pub(super) struct Exchange<T, W> {
     capacity: usize,
     queue: VecDeque<T>,
+    /// Messages that the receiver has looked at, and left for later.
+    held: usize,
     waiting: VecDeque<NonNull<Node<T, W>>>,
     receiver: Option<W>,
     senders: usize,
@@ -59,7 +63,7 @@ impl<T, W: Party> Exchange<T, W> {
     /// For a channel with one sender and one receiver.
     pub(super) fn new(capacity: usize) -> Self {
         let (queue, waiting) = (VecDeque::new(), VecDeque::new());
-        Self { capacity, queue, waiting, receiver: None, senders: 1, receiver_gone: false }
+        Self { capacity, queue, held: 0, waiting, receiver: None, senders: 1, receiver_gone: false }
     }
 
     fn is_rendezvous(&self) -> bool {
@@ -67,7 +71,7 @@ impl<T, W: Party> Exchange<T, W> {
     }
 
     fn has_room(&self) -> bool {
-        self.queue.len() < self.capacity
+        self.queue.len() + self.held < self.capacity
     }
 
     // ---- senders ------------------------------------------------------------------------------------------------------
@@ -134,6 +138,25 @@ impl<T, W: Party> Exchange<T, W> {
             Some(message) => Some((message, self.admit())),
             None => self.take_from_sender().map(|(message, sender)| (message, Some(sender))),
         }
+    }
+
+    /// The next message, which keeps its room; whom to unpark.
+    pub(super) fn take_and_hold(&mut self) -> Option<(T, Option<W>)> {
+        if self.is_rendezvous() {
+            return self.take();
+        }
+        let message = self.queue.pop_front()?;
+        self.held += 1;
+        Some((message, None))
+    }
+
+    /// A message that was held is received; whom to unpark.
+    pub(super) fn release(&mut self) -> Option<W> {
+        if self.is_rendezvous() {
+            return None;
+        }
+        self.held -= 1;
+        self.admit()
     }
 
     /// There is room for one: the message of the sender that waits longest.

@@ -11,6 +11,9 @@
 //! runtime and on plain OS threads; a wait parks the actor, or blocks the plain thread. When the receiver is gone,
 //! sending fails and gives the message back; when all senders are gone, receiving fails after the last message.
 //!
+//! A receiver may take a message out of turn: [`recv_match`](Receiver::recv_match) takes the first one that is wanted, and leaves the others.
+//! [`select!`](crate::select) waits for several channels, and for other things.
+//!
 //! Waits are safe points: an actor that was killed unwinds out of them. A wait that is satisfied returns its value first; no
 //! message is lost to a kill. While an actor *unwinds*, nothing switches: a `send` or `recv` in a destructor that would have to
 //! wait returns an error whose `is_unwinding()` is true.
@@ -39,6 +42,8 @@ mod exchange;
 mod hand;
 #[cfg(not(loom))]
 pub mod oneshot;
+#[cfg(not(loom))]
+mod stash;
 #[cfg(not(loom))]
 mod unbounded;
 
