@@ -32,7 +32,8 @@
 //!   [slice](runtime::Config::timeslice_cycles), the next safe point lets the others run. [`no_preempt`] puts that off.
 //! - **An actor that has started never changes its OS thread.** `Rc`, `MutexGuard`, a thread-local generator may live on its stack.
 //! - Blocking code goes to a pool of threads: [`block_on_io`], and [`fs`] for files. [`block_on`] runs a future.
-//! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's.
+//! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's. [`link`] and [`monitor`]
+//!   tell others; a [`supervisor`] restarts what has failed, behind handles that stay valid.
 //!
 //! # Features
 //!
@@ -57,7 +58,7 @@
 //!
 //! ```text
 //!                       runtime
-//!          supervisor(later)  │
+//!            supervisor       │
 //!   sched    actor  ──────────┤
 //!   driver   channel, sync,   │        each row uses only rows below it;
 //!            time             │
