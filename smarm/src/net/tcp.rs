@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::address::{self, ToSocketAddrs};
 use super::common::Timeouts;
@@ -40,6 +40,14 @@ impl TcpStream {
     /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is over; else why there is no connection.
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         connect(*address, Some(clock::deadline_after(timeout)))
+    }
+
+    fn read_stream(
+        &self,
+        room: usize,
+        attempt: impl FnMut(&net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.evented.read_stream(room, || self.timeouts.read.deadline_ns(), attempt)
     }
 
     /// The address of the other end.
@@ -153,13 +161,19 @@ pub struct TcpListener {
 socket_basics!(TcpListener, net::TcpListener);
 
 impl TcpListener {
-    /// Listens on the first of these addresses that can be had; on port 0, on one that the system chooses.
+    /// Listens on the first of these addresses that can be had; on port 0, on one that the system chooses. As many connections wait to be
+    /// accepted as the system allows (`net.core.somaxconn`).
     ///
     /// # Errors
     ///
     /// That of the last address.
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        address::first_of(addresses, |address| Self::of(net::TcpListener::bind(address)?))
+        address::first_of(addresses, |address| {
+            let listener = net::TcpListener::bind(address)?;
+            // `std` has the kernel queue 128. What comes beyond is dropped, and tried again by the other end after a second.
+            SockRef::from(&listener).listen(libc::c_int::MAX)?;
+            Self::of(listener)
+        })
     }
 
     /// Waits for the next connection. Parks the actor.
