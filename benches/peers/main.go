@@ -11,6 +11,7 @@
 //	peers sample go WORKLOAD PROCS SIZE       prints one line for `compare --go`
 //	peers parked N                            prints the bytes a parked goroutine occupies
 //	peers echo                                serves the bench `echo`, and prints its address first
+//	peers http                                the same for its `--http`
 //	peers lateness PROCS SECONDS              prints how late goroutines run beside hogs
 package main
 
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"sort"
@@ -34,6 +36,8 @@ const (
 	ringMembers    = 1000
 	skynetChildren = 10
 	bound          = 64
+	lockers        = 8
+	sleepers       = 1000
 )
 
 type workload struct {
@@ -55,6 +59,8 @@ var workloads = []workload{
 	{"mpsc1", 1000000, func(size uint64) uint64 { return toOne(1, size, int(size)) }, triangle},
 	{"mpscapart", 1000000, apart, triangle},
 	{"bounded", 1000000, func(size uint64) uint64 { return toOne(1, size, bound) }, triangle},
+	{"mutex", 1000000, locks, func(size uint64) uint64 { return size / lockers * lockers }},
+	{"sleep", 100000, sleeps, func(size uint64) uint64 { return size / sleepers * sleepers }},
 }
 
 // 0 + 1 + .. + (n - 1)
@@ -230,6 +236,30 @@ func apart(size uint64) uint64 {
 	return <-result
 }
 
+func locks(size uint64) uint64 {
+	var mutex sync.Mutex
+	count := uint64(0)
+	spawnAll(lockers, func(uint64) {
+		for turn := uint64(0); turn < size/lockers; turn++ {
+			mutex.Lock()
+			count++
+			mutex.Unlock()
+		}
+	})
+	return count
+}
+
+func sleeps(size uint64) uint64 {
+	counts := make([]uint64, sleepers)
+	spawnAll(sleepers, func(number uint64) {
+		for turn := uint64(0); turn < size/sleepers; turn++ {
+			time.Sleep(time.Duration(1000+number) * time.Microsecond)
+			counts[number]++
+		}
+	})
+	return sum(counts)
+}
+
 func sendLane(messages chan<- uint64, lane, lanes, size uint64) {
 	for number := lane; number < size; number += lanes {
 		messages <- number
@@ -376,6 +406,21 @@ func echo() {
 	}
 }
 
+// Answers every request over HTTP, on one thread.
+func serveHTTP() {
+	runtime.GOMAXPROCS(1)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fail(err.Error())
+	}
+	fmt.Println(listener.Addr())
+	answer := []byte("Hello, World!")
+	fail(http.Serve(listener, http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) {
+		writer.Header().Set("Content-Type", "text/plain")
+		writer.Write(answer)
+	})).Error())
+}
+
 const (
 	hogs  = 4
 	nap   = time.Millisecond
@@ -465,9 +510,11 @@ func main() {
 		parked(parse(words[1]))
 	case words[0] == "echo" && len(words) == 1:
 		echo()
+	case words[0] == "http" && len(words) == 1:
+		serveHTTP()
 	case words[0] == "lateness" && len(words) == 3:
 		lateness(int(parse(words[1])), time.Duration(parse(words[2]))*time.Second)
 	default:
-		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N | peers lateness PROCS SECONDS | peers echo")
+		fail("usage: peers | peers sample go WORKLOAD PROCS SIZE | peers parked N | peers lateness PROCS SECONDS | peers echo | peers http")
 	}
 }

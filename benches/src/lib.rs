@@ -12,7 +12,9 @@
 //! Starting a runtime is never measured. Every workload returns a sum that is checked, so that no work can be
 //! left out.
 
+pub mod connections;
 pub mod contender;
 pub mod measure;
+pub mod timers;
 pub mod workload;
 pub mod workloads;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Actors that yield in [`Workload::Yield`].
 pub const YIELDERS: u64 = 1000;
@@ -9,6 +10,10 @@ pub const YIELDERS: u64 = 1000;
 pub const RING_MEMBERS: u64 = 1000;
 /// Children of each inner actor of [`Workload::Skynet`].
 pub const SKYNET_CHILDREN: usize = 10;
+/// Actors that share the lock of [`Workload::Mutex`].
+pub const LOCKERS: u64 = 8;
+/// Actors that sleep in [`Workload::Sleep`].
+pub const SLEEPERS: u64 = 1000;
 /// Capacity, in messages, of the channel of [`Workload::Bounded`].
 pub const BOUND: usize = 64;
 /// Capacity, in messages, of a server's mailbox where the runtime has no default: smarm's.
@@ -43,6 +48,11 @@ pub enum Workload {
     MpscApart,
     /// One sender, one receiver, a channel of [`BOUND`] messages. An operation is one message.
     Bounded,
+    /// [`LOCKERS`] actors count with one number under a lock. An operation is one lock and its unlock.
+    Mutex,
+    /// [`SLEEPERS`] actors sleep again and again, each for a time of its own: see [`nap`]. An operation is one sleep. What counts is the
+    /// processor time.
+    Sleep,
     /// One caller asks a server actor, waits for the answer, asks again. An operation is one round trip.
     Call,
     /// One sender tells a server actor numbers to add up, then asks for the sum. An operation is one number,
@@ -60,6 +70,8 @@ pub enum Goal {
     AtMost(f64),
     /// At most this fraction of the best of the rivals with these names; the others are there to compare with.
     AtMostOf(f64, &'static [&'static str]),
+    /// At most this fraction of the processor time, whatever the time on the wall.
+    AtMostCpu(f64),
     /// Published without a goal.
     None,
 }
@@ -72,7 +84,7 @@ impl Goal {
     #[must_use]
     pub fn ratio(self) -> Option<f64> {
         match self {
-            Self::AtMost(ratio) | Self::AtMostOf(ratio, _) => Some(ratio),
+            Self::AtMost(ratio) | Self::AtMostOf(ratio, _) | Self::AtMostCpu(ratio) => Some(ratio),
             Self::None => None,
         }
     }
@@ -82,7 +94,7 @@ impl Goal {
     pub fn counts(self, rival: &str) -> bool {
         match self {
             Self::AtMostOf(_, rivals) => rivals.contains(&rival),
-            Self::AtMost(_) | Self::None => true,
+            Self::AtMost(_) | Self::AtMostCpu(_) | Self::None => true,
         }
     }
 }
@@ -94,6 +106,7 @@ impl fmt::Display for Goal {
             Self::AtMostOf(ratio, rivals) => {
                 write!(f, "goal: at most {ratio} of the best of {}", rivals.join(", "))
             }
+            Self::AtMostCpu(ratio) => write!(f, "goal: at most {ratio} of the best rival's processor time"),
             Self::None => f.write_str("no goal"),
         }
     }
@@ -101,7 +114,7 @@ impl fmt::Display for Goal {
 
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Yield,
         Self::Chain,
         Self::SpawnJoin,
@@ -112,6 +125,8 @@ impl Workload {
         Self::Mpsc1,
         Self::MpscApart,
         Self::Bounded,
+        Self::Mutex,
+        Self::Sleep,
         Self::Call,
         Self::Cast,
         Self::StartStop,
@@ -131,6 +146,8 @@ impl Workload {
             Self::Mpsc4 => "mpsc4",
             Self::MpscApart => "mpscapart",
             Self::Bounded => "bounded",
+            Self::Mutex => "mutex",
+            Self::Sleep => "sleep",
             Self::Call => "call",
             Self::Cast => "cast",
             Self::StartStop => "startstop",
@@ -151,6 +168,8 @@ impl Workload {
             Self::Mpsc4 => "unbounded channel, 4 -> 1",
             Self::MpscApart => "unbounded channel, OS thread -> actor",
             Self::Bounded => "bounded(64) channel, 1 -> 1",
+            Self::Mutex => "lock and unlock, 8 actors",
+            Self::Sleep => "sleeps of 1 to 2 ms, 1000 actors",
             Self::Call => "call a server actor, round trips",
             Self::Cast => "cast to a server actor",
             Self::StartStop => "start a server actor, cast, stop, wait for its end",
@@ -162,7 +181,7 @@ impl Workload {
     pub fn full_size(self) -> u64 {
         match self {
             Self::SpawnJoin | Self::PingPong | Self::Call => 200_000,
-            Self::StartStop => 100_000,
+            Self::StartStop | Self::Sleep => 100_000,
             _ => 1_000_000,
         }
     }
@@ -172,7 +191,7 @@ impl Workload {
     pub fn criterion_size(self) -> u64 {
         match self {
             Self::SpawnJoin | Self::PingPong | Self::Call => 20_000,
-            Self::Skynet | Self::StartStop => 10_000,
+            Self::Skynet | Self::StartStop | Self::Sleep => 10_000,
             _ => 100_000,
         }
     }
@@ -199,23 +218,33 @@ impl Workload {
         match self {
             Self::Yield => size / YIELDERS * YIELDERS,
             Self::Ring => size,
+            Self::Mutex => size / LOCKERS * LOCKERS,
+            Self::Sleep => size / SLEEPERS * SLEEPERS,
             _ => triangle(size),
         }
     }
 
-    /// The goal, the same for one worker and for two.
+    /// The goal, the same for one worker and for two. (Of a lock, one worker may take 1.2.)
     #[must_use]
     pub fn goal(self) -> Goal {
         match self {
             Self::PingPong => Goal::AtMost(0.4),
             Self::Bounded => Goal::AtMost(0.6),
             Self::MpscApart => Goal::None,
+            Self::Mutex => Goal::AtMostOf(1.0, &["go"]),
+            Self::Sleep => Goal::AtMostCpu(0.7),
             Self::Call => Goal::AtMostOf(0.3, ACTOR_CRATES),
             Self::Cast => Goal::AtMostOf(0.8, &["actix"]),
             Self::StartStop => Goal::AtMostOf(0.2, &["actix"]),
             _ => Goal::AtMost(0.5),
         }
     }
+}
+
+/// How long the sleeper with this number sleeps each time: 1 to 2 ms, so that few are due at once.
+#[must_use]
+pub fn nap(number: u64) -> Duration {
+    Duration::from_micros(1000 + number)
 }
 
 /// 0 + 1 + .. + (n - 1).

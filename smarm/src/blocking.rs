@@ -35,7 +35,8 @@ use crate::task::{self, Blocking, current};
 /// one. If the system refuses even the first thread, `f` runs where it was called, as in [`block_in_place`](crate::block_in_place).
 ///
 /// `f` runs on a plain thread: it may use channels and handles of servers, which block that thread; to spawn actors, give it a
-/// [`handle`](crate::handle). A round trip takes some 10 to 50 µs, so a call that takes less is better made in place, and one that comes
+/// [`handle`](crate::handle). A round trip takes about 15 µs, which is the wake of a thread, or 1 µs if it comes right after another one and a
+/// processor is free (EPYC, 2 cores, 2026-11); so a call that takes less is better made in place, and one that comes
 /// after another in the same closure.
 ///
 /// # Kills

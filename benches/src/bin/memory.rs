@@ -5,6 +5,8 @@
 //!
 //! --parked 100000      bytes per parked actor; the default
 //! --servers 100000     bytes per idle server actor that was called once
+//! --connections 5000   bytes per actor that waits to read from a connection, smarm and tokio
+//! --timers 1000000     nanoseconds and bytes per message that is to be sent later, armed and cancelled, smarm only
 //! --unstarted 1000000  as many short actors, spawned first and run afterwards: peak memory, time
 //! --idle               10 000 parked for 3 s: processor time
 //! ```
@@ -25,15 +27,20 @@
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use smarm_benches::connections;
 use smarm_benches::contender::{Contender, Kind};
 use smarm_benches::measure::{Memory, cost_of, cpu_time, per_operation};
+use smarm_benches::timers;
 use smarm_benches::workload::Workload;
 
 const USAGE: &str = "\
-usage: memory [--parked N | --servers N | --unstarted N | --idle] [--workers N,..] [--runtime RUNTIME,..]
+usage: memory [--parked N | --servers N | --connections N | --timers N | --unstarted N | --idle] [--workers N,..]
+              [--runtime RUNTIME,..]
 
   --parked     bytes per actor that waits on a channel (default: 100000 of them)
   --servers    bytes per idle server actor that was called once
+  --connections  bytes per actor that waits to read from a connection
+  --timers     time and memory of N messages that are to be sent later, armed and cancelled
   --unstarted  peak memory and time per actor of N short actors, spawned before they run
   --idle       processor time of 10000 parked actors in 3 s
   --workers    worker counts (default: 1)
@@ -45,6 +52,8 @@ const RESIDENT_GOAL_BYTES: f64 = 4.4 * 1024.0;
 const TOTAL_GOAL_BYTES: f64 = 5.0 * 1024.0;
 /// What an idle server actor of smarm may occupy, its handle included.
 const SERVER_GOAL_BYTES: f64 = 256.0;
+/// What an actor of smarm that waits for a connection may occupy.
+const CONNECTION_GOAL_BYTES: f64 = 6.0 * 1024.0;
 const IDLE_ACTORS: usize = 10_000;
 const IDLE_TIME: Duration = Duration::from_secs(3);
 
@@ -52,6 +61,8 @@ const IDLE_TIME: Duration = Duration::from_secs(3);
 enum Question {
     Parked(usize),
     Servers(usize),
+    Connections(usize),
+    Timers(usize),
     Unstarted(usize),
     Idle,
 }
@@ -60,6 +71,10 @@ impl Question {
     fn obstacle(self, kind: Kind) -> Option<&'static str> {
         match self {
             Self::Servers(_) => kind.lacks_servers(),
+            Self::Connections(_) => {
+                (!matches!(kind, Kind::Smarm | Kind::Tokio)).then_some("is not asked about connections")
+            }
+            Self::Timers(_) => (kind != Kind::Smarm).then_some("is not asked about timers"),
             Self::Parked(_) | Self::Unstarted(_) | Self::Idle => {
                 (!kind.has_plain_actors()).then_some("has server actors only")
             }
@@ -71,6 +86,8 @@ impl Question {
         match self {
             Self::Parked(actors) => vec!["--parked".to_owned(), actors.to_string()],
             Self::Servers(servers) => vec!["--servers".to_owned(), servers.to_string()],
+            Self::Connections(count) => vec!["--connections".to_owned(), count.to_string()],
+            Self::Timers(count) => vec!["--timers".to_owned(), count.to_string()],
             Self::Unstarted(actors) => vec!["--unstarted".to_owned(), actors.to_string()],
             Self::Idle => vec!["--idle".to_owned()],
         }
@@ -130,6 +147,8 @@ fn answer(question: Question, kind: Kind, workers: usize) -> Result<(), String> 
     match question {
         Question::Parked(actors) => parked(&contender, kind, actors),
         Question::Servers(count) => servers(&contender, kind, count),
+        Question::Connections(count) => hold_connections(kind, workers, count),
+        Question::Timers(count) => timers::arm_and_cancel(count as u64),
         Question::Unstarted(actors) => unstarted(&contender, actors),
         Question::Idle => idle(&contender),
     }
@@ -143,6 +162,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         match word.as_str() {
             "--parked" => args.question = Question::Parked(positive(&value()?)?),
             "--servers" => args.question = Question::Servers(positive(&value()?)?),
+            "--connections" => args.question = Question::Connections(positive(&value()?)?),
+            "--timers" => args.question = Question::Timers(positive(&value()?)?),
             "--unstarted" => args.question = Question::Unstarted(positive(&value()?)?),
             "--idle" => args.question = Question::Idle,
             "--workers" => args.workers = value()?.split(',').map(positive).collect::<Result<_, _>>()?,
@@ -171,6 +192,12 @@ fn servers(contender: &Contender, kind: Kind, servers: usize) {
     let (before, after) = contender.keep(servers, |before| (before, Memory::now()));
     println!("{servers} idle server actors, called once, bytes each:");
     bytes_each(kind, servers, before, after, [Some(SERVER_GOAL_BYTES), None]);
+}
+
+fn hold_connections(kind: Kind, workers: usize, count: usize) {
+    let (before, after) = connections::hold(kind, workers, count);
+    println!("{count} connections, an actor each that waits to read, bytes each but for the kernel's own:");
+    bytes_each(kind, count, before, after, [Some(CONNECTION_GOAL_BYTES), None]);
 }
 
 /// The goals are for resident memory, and for resident memory and page tables together.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use may::coroutine::{JoinHandle, yield_now};
+use may::coroutine::{JoinHandle, sleep, yield_now};
 use may::go;
+use may::sync::Mutex;
 use may::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::measure::Memory;
-use crate::workload::{RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
+use crate::workload::{LOCKERS, RING_MEMBERS, SKYNET_CHILDREN, SLEEPERS, Workload, YIELDERS, nap};
 
 /// Sets the number of workers. may reads it once, when its first coroutine starts: later calls change
 /// nothing.
@@ -34,6 +35,8 @@ pub fn run(workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size),
         Workload::MpscApart => mpsc_apart(size),
         Workload::Bounded => panic!("may has no bounded channel"),
+        Workload::Mutex => locks(size),
+        Workload::Sleep => sleeps(size),
         Workload::Call | Workload::Cast | Workload::StartStop => panic!("may has no server actors"),
     }))
 }
@@ -44,6 +47,27 @@ fn join<T>(coroutine: JoinHandle<T>) -> T {
 
 fn join_all(coroutines: Vec<JoinHandle<u64>>) -> u64 {
     coroutines.into_iter().map(join).sum()
+}
+
+fn locks(size: u64) -> u64 {
+    let count = Arc::new(Mutex::new(0));
+    let lockers = (0..LOCKERS).map(|_| {
+        let count = Arc::clone(&count);
+        go!(move || {
+            for _ in 0..size / LOCKERS {
+                *count.lock().expect("nobody panics") += 1;
+            }
+            0
+        })
+    });
+    join_all(lockers.collect());
+    let count = count.lock().expect("nobody panics");
+    *count
+}
+
+fn sleeps(size: u64) -> u64 {
+    let sleeper = |number| move || (0..size / SLEEPERS).map(|_| sleep(nap(number))).count() as u64;
+    join_all((0..SLEEPERS).map(|number| go!(sleeper(number))).collect())
 }
 
 fn yields(size: u64) -> u64 {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smarm::channel::{Receiver, Sender};
 use smarm::runtime::{self, Config, Runtime};
-use smarm::{JoinHandle, channel, spawn, yield_now};
+use smarm::{JoinHandle, Mutex, channel, sleep, spawn, yield_now};
 
 use super::smarm_servers;
 use crate::measure::Memory;
-use crate::workload::{BOUND, RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
+use crate::workload::{BOUND, LOCKERS, RING_MEMBERS, SKYNET_CHILDREN, SLEEPERS, Workload, YIELDERS, nap};
 
 /// Starts a runtime with exactly this many workers.
 #[must_use]
@@ -30,6 +30,8 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size),
         Workload::MpscApart => mpsc_apart(size),
         Workload::Bounded => bounded(size),
+        Workload::Mutex => locks(size),
+        Workload::Sleep => sleeps(size),
         Workload::Call => smarm_servers::call(size),
         Workload::Cast => smarm_servers::cast(size),
         Workload::StartStop => smarm_servers::start_stop(size),
@@ -159,6 +161,27 @@ fn bounded(size: u64) -> u64 {
     let consumer = spawn(move || receive_all(&receiver));
     spawn(move || send_lane(&sender, 0, 1, size));
     join(consumer)
+}
+
+fn locks(size: u64) -> u64 {
+    let count = Arc::new(Mutex::new(0));
+    let lockers = (0..LOCKERS).map(|_| {
+        let count = Arc::clone(&count);
+        spawn(move || {
+            for _ in 0..size / LOCKERS {
+                *count.lock().expect("nobody holds it for long") += 1;
+            }
+            0
+        })
+    });
+    join_all(lockers.collect());
+    let count = count.lock().expect("all have ended");
+    *count
+}
+
+fn sleeps(size: u64) -> u64 {
+    let sleeper = |number| move || (0..size / SLEEPERS).map(|_| sleep(nap(number))).count() as u64;
+    join_all((0..SLEEPERS).map(|number| spawn(sleeper(number))).collect())
 }
 
 fn send_lane(sender: &Sender<u64>, lane: u64, lanes: u64, size: u64) {

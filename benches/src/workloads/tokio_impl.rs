@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Runtime};
 use tokio::spawn;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::{JoinHandle, yield_now};
+use tokio::time::sleep;
 
 use super::tokio_servers;
 use crate::measure::Memory;
-use crate::workload::{BOUND, RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
+use crate::workload::{BOUND, LOCKERS, RING_MEMBERS, SKYNET_CHILDREN, SLEEPERS, Workload, YIELDERS, nap};
 
 /// Starts the flavour that is best for this many workers: `current_thread` for one, `multi_thread` for more.
 ///
@@ -20,6 +21,10 @@ use crate::workload::{BOUND, RING_MEMBERS, SKYNET_CHILDREN, Workload, YIELDERS};
 /// If the threads cannot be started.
 #[must_use]
 pub fn start(workers: usize) -> Runtime {
+    builder(workers).build().expect("tokio starts")
+}
+
+fn builder(workers: usize) -> Builder {
     let mut builder = match workers {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
@@ -27,11 +32,20 @@ pub fn start(workers: usize) -> Runtime {
     if workers > 1 {
         builder.worker_threads(workers);
     }
-    builder.build().expect("tokio starts")
+    builder
 }
 
 /// Runs a workload, as a task, and returns its sum.
+///
+/// # Panics
+///
+/// If the threads of another runtime cannot be started, which it takes for sleeps: the timers cost something where nobody sleeps.
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
+    if workload == Workload::Sleep {
+        let workers = runtime.metrics().num_workers();
+        let runtime = builder(workers).enable_time().build().expect("tokio starts");
+        return run_root(&runtime, body(workload, size));
+    }
     run_root(runtime, body(workload, size))
 }
 
@@ -47,6 +61,8 @@ async fn body(workload: Workload, size: u64) -> u64 {
         Workload::Mpsc4 => mpsc(4, size).await,
         Workload::MpscApart => mpsc_apart(size).await,
         Workload::Bounded => bounded(size).await,
+        Workload::Mutex => locks(size).await,
+        Workload::Sleep => sleeps(size).await,
         Workload::Call => tokio_servers::call(size).await,
         Workload::Cast => tokio_servers::cast(size).await,
         Workload::StartStop => tokio_servers::start_stop(size).await,
@@ -191,6 +207,34 @@ async fn receive_all(mut receiver: UnboundedReceiver<u64>) -> u64 {
         sum += number;
     }
     sum
+}
+
+async fn locks(size: u64) -> u64 {
+    let count = Arc::new(Mutex::new(0));
+    let lockers = (0..LOCKERS).map(|_| {
+        let count = Arc::clone(&count);
+        spawn(async move {
+            for _ in 0..size / LOCKERS {
+                *count.lock().await += 1;
+            }
+            0
+        })
+    });
+    join_all(lockers.collect()).await;
+    let count = count.lock().await;
+    *count
+}
+
+async fn sleeps(size: u64) -> u64 {
+    let sleepers = (0..SLEEPERS).map(|number| {
+        spawn(async move {
+            for _ in 0..size / SLEEPERS {
+                sleep(nap(number)).await;
+            }
+            size / SLEEPERS
+        })
+    });
+    join_all(sleepers.collect()).await
 }
 
 async fn bounded(size: u64) -> u64 {

@@ -234,15 +234,18 @@ macro_rules! socket_timeouts {
 }
 
 /// `Read` and `Write` for a stream, by reference and by value.
+///
+/// The type has a `read_stream`, to which it tells the room that there is.
 macro_rules! stream_reads_and_writes {
     ($name:ident) => {
         impl Read for &$name {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                self.reading(|mut socket| socket.read(buffer))
+                self.read_stream(buffer.len(), |mut socket| socket.read(buffer))
             }
 
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.reading(|mut socket| socket.read_vectored(buffers))
+                let room = buffers.iter().map(|buffer| buffer.len()).sum();
+                self.read_stream(room, |mut socket| socket.read_vectored(buffers))
             }
         }
 

@@ -42,6 +42,14 @@ impl TcpStream {
         connect(*address, Some(clock::deadline_after(timeout)))
     }
 
+    fn read_stream(
+        &self,
+        room: usize,
+        attempt: impl FnMut(&net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.evented.read_stream(room, || self.timeouts.read.deadline_ns(), attempt)
+    }
+
     /// The address of the other end.
     ///
     /// # Errors

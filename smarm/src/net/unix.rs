@@ -80,6 +80,15 @@ impl UnixStream {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.evented.socket().shutdown(how)
     }
+
+    /// A read stops at a descriptor that was sent along, though more bytes may follow: the room says nothing.
+    fn read_stream(
+        &self,
+        _room: usize,
+        attempt: impl FnMut(&net::UnixStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.reading(attempt)
+    }
 }
 
 stream_reads_and_writes!(UnixStream);

@@ -81,7 +81,8 @@ pub(super) fn fall_idle(shared: &Shared, worker: &Worker) -> Nap {
     }
     let activity = activity(shared);
     let news = activity != shared.checked_activity.get();
-    let may_come = pending_timers(shared) > 0 || shared.pool.pending() > 0;
+    // Of a descriptor nobody knows when it will be ready: without an alarm the kernel has no timer to set for each sleep of a server.
+    let may_come = waits_for_descriptor(shared) || pending_timers(shared) > 0 || shared.pool.pending() > 0;
     let suspicious = live > shared.servers_at_rest() && all_sleep && news && !may_come;
     let check_at_ns = if suspicious { clock::deadline_after(patience(shared)) } else { u64::MAX };
     Nap { check_at_ns, activity, takes_work }
@@ -194,6 +195,11 @@ fn activity(shared: &Shared) -> u64 {
 
 fn pending_timers(shared: &Shared) -> usize {
     shared.workers().map(|worker| worker.timer_count()).sum()
+}
+
+/// Whether some actor waits for a descriptor; exact when all workers sleep.
+fn waits_for_descriptor(shared: &Shared) -> bool {
+    shared.workers().any(|worker| worker.io_waits.get() > 0)
 }
 
 /// A worker no longer sleeps.

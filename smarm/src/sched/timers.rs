@@ -5,12 +5,15 @@
 //! Filing allocates with the lock held, so the worker does that in a section. Taking back does not allocate, and what else does is called by
 //! the worker itself.
 
+use core::ptr;
 use std::sync::PoisonError;
 
 use crate::driver::timer::{TimerKey, TimerStore};
 use crate::pid::Pid;
+use crate::sys::arch;
 use crate::sys::atomic::{Mutex, MutexGuard};
 use crate::task::Firing;
+use crate::task::slot;
 
 /// What the store files: the bits of a `Pid`, or, with this bit, the address of a boxed firing. No `Pid` has it, and no address.
 const IS_FIRING: u64 = 1 << 63;
@@ -88,15 +91,40 @@ impl Timers {
         left.map(|due| unsafe { unbox(due & !IS_FIRING) }).collect()
     }
 
-    pub(super) fn pop_due(&self, now_ns: u64) -> Option<Due> {
-        let due = self.lock().pop_due(now_ns)?;
-        if due & IS_FIRING != 0 {
-            // SAFETY: it is not in the store any more, so the box is ours.
-            return Some(Due::Fire(unsafe { unbox(due & !IS_FIRING) }));
+    /// Takes out what is due, a few at a time, the earliest first, and gives it to `fire`, with the store unlocked. False if nothing was.
+    pub(super) fn take_due(&self, now_ns: u64, fire: impl FnMut(Due)) -> bool {
+        let mut due = [0; DUE_AT_A_TIME];
+        let mut count = 0;
+        let mut store = self.lock();
+        while count < DUE_AT_A_TIME
+            && let Some(payload) = store.pop_due(now_ns)
+        {
+            if payload & IS_FIRING == 0 {
+                arch::prefetch(ptr::from_ref(slot::slot_of(pid_of(payload))).cast());
+            }
+            due[count] = payload;
+            count += 1;
         }
-        Some(Due::Unpark(Pid::from_bits(due).expect("the bits of a Pid were filed")))
+        drop(store);
+        let due_of = |payload| {
+            if payload & IS_FIRING != 0 {
+                // SAFETY: it is not in the store any more, so the box is ours.
+                Due::Fire(unsafe { unbox(payload & !IS_FIRING) })
+            } else {
+                Due::Unpark(pid_of(payload))
+            }
+        };
+        due.into_iter().take(count).map(due_of).for_each(fire);
+        count > 0
     }
 }
+
+fn pid_of(payload: u64) -> Pid {
+    Pid::from_bits(payload).expect("the bits of a Pid were filed")
+}
+
+/// So many are taken out under one lock.
+const DUE_AT_A_TIME: usize = 16;
 
 /// Names a firing that may not have fired yet.
 #[derive(Clone, Copy, Debug)]

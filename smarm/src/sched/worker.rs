@@ -161,6 +161,7 @@ pub(crate) struct Worker {
     now_ns: Cell<u64>,
     /// The earliest deadline; `u64::MAX` for none.
     next_timer_ns: Cell<u64>,
+    pace: deadlines::Pace,
     /// How long the last sleep took, with the watch before it.
     last_sleep_ns: Cell<u64>,
     supplies: OwnerCell<Supplies>,
@@ -232,6 +233,7 @@ impl Worker {
             ticks: Cell::new(0),
             now_ns: Cell::new(0),
             next_timer_ns: Cell::new(u64::MAX),
+            pace: deadlines::Pace::default(),
             last_sleep_ns: Cell::new(u64::MAX),
             supplies: OwnerCell::new(Supplies::new(StackClass::SMALLEST, 1)),
             replies: OwnerCell::default(),
@@ -408,8 +410,8 @@ impl Worker {
         now_ns
     }
 
-    /// Looks at inbox, timers and injector, and shares what has waited for long.
-    fn poll(&'static self) {
+    /// Looks at inbox, timers and injector, and shares what has waited for long. `idle`: nobody waits to run here.
+    fn poll(&'static self, idle: bool) {
         self.ticks.set(0);
         let before_ns = self.now_ns.get();
         let now_ns = self.refresh_now();
@@ -417,7 +419,8 @@ impl Worker {
         self.last_look_ns.set(now_ns);
         self.take_inbox();
         if self.next_timer_ns.get() != u64::MAX {
-            self.fire_timers(now_ns); // also when nothing is due: this keeps the timers' wheel near the clock
+            // Also when nothing is due: this keeps the timers' wheel near the clock.
+            if idle { self.fire_timers_at_pace(now_ns) } else { self.fire_timers(now_ns) }
         }
         self.fire_replies(now_ns);
         self.look_for_events(now_ns);
@@ -456,7 +459,7 @@ impl Worker {
     fn sleep_until_work(&'static self) {
         let idle_since_ns = clock::now_ns();
         let found = self.last_sleep_ns.get() < SHORT_SLEEP_NS
-            && self.look_out((idle_since_ns + SHORT_SLEEP_NS / 2).min(self.next_timer_ns.get()));
+            && self.look_out((idle_since_ns + SHORT_SLEEP_NS / 2).min(self.next_firing_ns()));
         if !found {
             self.sleep_until_notified();
         }
@@ -501,16 +504,20 @@ impl Worker {
         // SAFETY: as above.
         let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
         let nap = quiet::fall_idle(self.shared(), self);
-        let deadline_ns = self.next_timer_ns.get().min(reply_ns).min(nap.check_at_ns());
+        let deadline_ns = self.next_firing_ns().min(reply_ns).min(nap.check_at_ns());
+        let mut more_events = true;
         // Falling idle may have queued a server that is to end.
         if self.deque.is_empty() && self.sleep.fall_asleep() {
-            self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns), events::tell);
+            more_events = self.epoll.wait((deadline_ns != u64::MAX).then_some(deadline_ns), events::tell);
         }
         quiet::wake_up(self.shared(), nap);
         self.sleep.awake();
         self.shared().monitor.wake_if_asleep();
-        self.refresh_now(); // what passed was sleep
-        self.poll();
+        let now_ns = self.refresh_now(); // what passed was sleep
+        if !more_events {
+            self.events_looked_ns.set(now_ns);
+        }
+        self.poll(true);
     }
 
     /// Tells this worker that there is something for it. From any thread, after the push.

@@ -53,7 +53,7 @@ impl Epoll {
     ///
     /// As of `epoll_ctl`: `EPERM` for what is always ready, such as a file.
     pub(crate) fn add(&self, descriptor: RawFd, token: u64) -> io::Result<()> {
-        let interest = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let interest = libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         self.control(
             libc::EPOLL_CTL_ADD,
             descriptor,
@@ -78,13 +78,14 @@ impl Epoll {
         if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Sleeps until [`notify`](Self::notify), an event, or the deadline; gives each event to `each`. May return early.
-    pub(crate) fn wait(&self, deadline_ns: Option<u64>, each: impl FnMut(Occurrence)) {
+    /// Sleeps until [`notify`](Self::notify), an event, or the deadline; gives each event to `each`. May return early. True if there may be more
+    /// events.
+    pub(crate) fn wait(&self, deadline_ns: Option<u64>, each: impl FnMut(Occurrence)) -> bool {
         if chaos::returns_early() {
-            return;
+            return true;
         }
         let timeout_ns = deadline_ns.map(|deadline| deadline.saturating_sub(clock::now_ns()));
-        self.take(timeout_ns, each);
+        self.take(timeout_ns, each)
     }
 
     /// The events that are there already. True if there were as many as one call takes. From any thread.
@@ -162,8 +163,15 @@ pub(crate) struct Occurrence {
 impl Occurrence {
     /// Whether a read would not block any more: it may give data, the end, or an error.
     pub(crate) fn is_readable(self) -> bool {
-        self.has(libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR)
+        self.has(libc::EPOLLIN | Self::STAYS)
     }
+
+    /// Whether it tells of what a read may leave behind, and no event will tell of again: the end, an error, urgent data.
+    pub(crate) fn stays(self) -> bool {
+        self.has(Self::STAYS)
+    }
+
+    const STAYS: libc::c_int = libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
 
     /// The same of a write.
     pub(crate) fn is_writable(self) -> bool {

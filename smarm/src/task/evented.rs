@@ -36,6 +36,17 @@ impl Watched {
     ///
     /// Those of the module `io`, and what the kernel says.
     pub(crate) fn wait(&self, interest: Interest, deadline_ns: Option<u64>) -> io::Result<()> {
+        self.wait_unless(interest, deadline_ns, || false)
+    }
+
+    /// The same; not if it `has_come` by the time that the caller would be told.
+    #[inline(always)]
+    fn wait_unless(
+        &self,
+        interest: Interest,
+        deadline_ns: Option<u64>,
+        has_come: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
         let slot = current::waiter();
         if slot.runtime() == 0 {
             return self.block_thread(interest, deadline_ns);
@@ -51,7 +62,7 @@ impl Watched {
             Begin::Busy | Begin::Already => return Err(busy()),
             Begin::Closed => return Err(closed()),
         }
-        let parked = self.park(slot, interest, deadline_ns);
+        let parked = if has_come() { Ok(Wake::Unparked) } else { self.park(slot, interest, deadline_ns) };
         let end = direction.end(me);
         park::deliver_kill(slot);
         match (parked?, end) {
@@ -108,6 +119,13 @@ impl Watched {
             true => Ok(()),
             false => Err(timed_out()),
         }
+    }
+
+    /// Whether it is a stream of which an actor that may wait knows that a read would find nothing.
+    #[inline]
+    fn knows_of_no_input(&self) -> bool {
+        let slot = current::waiter();
+        self.0.input().is_empty() && slot.runtime() != 0 && !park::must_not_park(slot)
     }
 
     /// Ends the waits of actors with an error, and forbids others.
@@ -203,6 +221,49 @@ impl<S: AsRawFd> Evented<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// [`retry`](Self::retry) for a read of a stream into `room` bytes. Fewer mean that there are no more for now: see
+    /// [`Input`](super::input::Input). Only where they do, which is so for TCP; a read of a Unix socket also stops at a descriptor that was sent.
+    #[inline]
+    pub(crate) fn read_stream(
+        &self,
+        room: usize,
+        deadline_ns: impl Fn() -> Option<u64>,
+        mut attempt: impl FnMut(&S) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        preempt::checkpoint();
+        let input = self.watched.0.input();
+        let mut until_ns = None;
+        // Of a wait that was in vain; then what came at the last moment is still read.
+        let mut timeout = None;
+        let skips = self.watched.knows_of_no_input();
+        let mut waits = skips;
+        loop {
+            if waits {
+                let until_ns = *until_ns.get_or_insert_with(&deadline_ns);
+                let has_come = || skips && !input.is_empty();
+                match self.watched.wait_unless(Interest::Read, until_ns, has_come) {
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => timeout = Some(error),
+                    other => other?,
+                }
+            }
+            let known = input.arrivals();
+            match attempt(&self.socket) {
+                Ok(count) => {
+                    if 0 < count && count < room {
+                        input.is_empty_since(known);
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => waits = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match timeout.take() {
+                    Some(timeout) => return Err(timeout),
+                    None => waits = true,
+                },
+                Err(error) => return Err(error),
             }
         }
     }

@@ -8,6 +8,7 @@
 //! Who owns what in each state stands in [`state`].
 
 pub(crate) mod growth;
+pub(crate) mod input;
 pub(crate) mod readiness;
 pub(crate) mod reply;
 #[cfg(not(loom))]

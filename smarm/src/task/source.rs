@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::input::Input;
 use super::park;
 use super::readiness::Readiness;
 use super::section::Section;
@@ -31,6 +32,8 @@ pub(crate) struct EventSource {
     moving: Mutex<()>,
     read: Readiness,
     write: Readiness,
+    /// Of streams.
+    input: Input,
 }
 
 pub(crate) type SourceRef = &'static EventSource;
@@ -42,6 +45,8 @@ pub(crate) struct Event {
     pub(crate) token: u64,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// What it says of reads it will not say again: see [`Input`].
+    pub(crate) stays: bool,
 }
 
 impl EventSource {
@@ -54,6 +59,7 @@ impl EventSource {
             moving: Mutex::new(()),
             read: Readiness::new(),
             write: Readiness::new(),
+            input: Input::new(),
         }
     }
 
@@ -62,6 +68,10 @@ impl EventSource {
             Interest::Read => &self.read,
             Interest::Write => &self.write,
         }
+    }
+
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
     }
 
     /// Whether somebody waits in either direction but the caller; a guess.
@@ -117,6 +127,9 @@ pub(crate) fn fire(event: Event) {
     if source.generation.load(Ordering::Relaxed) != generation {
         return;
     }
+    if event.readable {
+        source.input.arrived(event.stays);
+    }
     let readable = event.readable.then(|| source.read.fire()).flatten();
     let writable = event.writable.then(|| source.write.fire()).flatten();
     [readable, writable].into_iter().flatten().for_each(unpark);
@@ -160,6 +173,7 @@ pub(crate) fn acquire(descriptor: RawFd) -> SourceRef {
     source.descriptor.store(descriptor, Ordering::Relaxed);
     source.read.open();
     source.write.open();
+    source.input.open();
     source
 }
 
@@ -200,9 +214,9 @@ mod tests {
         release(source);
         let again = acquire(4);
         assert_eq!(again.index, source.index, "the last one that was given back is the first to be taken");
-        fire(Event { token, readable: true, writable: true });
+        fire(Event { token, readable: true, writable: true, stays: false });
         assert_eq!(again.direction(Interest::Read).begin(1), crate::task::readiness::Begin::Waits);
-        fire(Event { token: u64::MAX - 1, readable: true, writable: true });
+        fire(Event { token: u64::MAX - 1, readable: true, writable: true, stays: false });
         assert_eq!(again.direction(Interest::Read).end(1), crate::task::readiness::End::Nothing);
         release(again);
     }

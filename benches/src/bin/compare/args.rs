@@ -12,7 +12,7 @@ pub(crate) const USAGE: &str = "\
 usage: compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH]
 
   --only      workloads: yield, chain, spawnjoin, skynet, pingpong, ring, mpsc4, mpsc1, mpscapart, bounded,
-              call, cast, startstop (default: all)
+              mutex, sleep, call, cast, startstop (default: all)
   --rounds    samples of each runtime (default: 7)
   --runtimes  of smarm, tokio, may, actix, kameo, ractor (default: all that the workload is a question to)
   --workers   worker counts (default: 1,2)

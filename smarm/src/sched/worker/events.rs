@@ -87,5 +87,6 @@ pub(super) fn tell(occurrence: Occurrence) {
         token: occurrence.token,
         readable: occurrence.is_readable(),
         writable: occurrence.is_writable(),
+        stays: occurrence.stays(),
     });
 }

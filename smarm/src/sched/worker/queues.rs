@@ -33,10 +33,10 @@ impl Worker {
         let ticks = self.ticks.get() + 1;
         self.ticks.set(ticks);
         if ticks >= POLL_INTERVAL {
-            self.poll();
+            self.poll(false);
         }
         self.find_local().or_else(|| {
-            self.poll();
+            self.poll(true);
             self.find_local().or_else(|| if self.takes_work() { self.steal() } else { self.take_own() })
         })
     }
@@ -112,7 +112,7 @@ impl Worker {
             return None;
         }
         // SAFETY: the owner's thread.
-        let slot = unsafe { self.woken.with(VecDeque::pop_front) }?;
+        let slot = unsafe { self.woken.with(pop_and_look_ahead) }?;
         self.woken_runs.set(runs);
         Some(slot)
     }

@@ -62,6 +62,11 @@ impl Worker {
         is_older(pushed_ns, now_ns, SHARE_AFTER_NS) || self.is_out()
     }
 
+    /// Whether something waits here that other workers could run.
+    pub(in crate::sched) fn has_movable(&self) -> bool {
+        !self.deque.is_empty() || self.spread.len() > 0
+    }
+
     pub(super) fn is_held_up(&self, now_ns: u64) -> bool {
         is_older(self.last_look_ns.get(), now_ns, HELD_UP_NS) || self.is_out()
     }
