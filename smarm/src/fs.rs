@@ -12,7 +12,7 @@
 //! | [`canonicalize`] | the path without links and dots |
 //! | [`exists`] | whether a path leads to something |
 //!
-//! Linux has no files that can be waited for, so each of them costs a round trip to another thread: some 15 µs (see [`block_on_io`](crate::block_on_io)). Several steps in a row
+//! Linux has no files that can be waited for, so each of them costs a round trip to another thread: some 15 µs (see [`block_on_io`](crate::block_on_io())). Several steps in a row
 //! are one closure: `block_on_io(|| { .. })` with the functions of `std`. So is a file that is read or written piece by piece.
 //!
 //! All of them may park, are safe points, and call `std` in place on a plain thread and while their actor unwinds. They fail as their namesakes do,

@@ -182,3 +182,41 @@ fn nobody_is_missed_by_signals_monitors_and_links_in_a_storm() {
         });
     }
 }
+
+#[test]
+fn a_select_waits_for_monitors_and_exits_beside_other_things() {
+    actors(|| {
+        let exits = smarm::trap_exit();
+        let (sender, receiver) = channel::<u32>();
+        let (go, gone) = oneshot::<()>();
+        let worker = smarm::spawn_linked(move || {
+            _ = gone.recv();
+            panic!("seen twice");
+        });
+        let monitor = monitor(worker.pid());
+        let early = smarm::select! {
+            down = monitor.recv() => Some(down.unwrap().pid),
+            exit = exits.recv() => Some(exit.unwrap().pid),
+            number = receiver.recv() => panic!("{number:?}"),
+            default => None,
+        };
+        assert_eq!(early, None);
+        drop(go);
+        let (mut downs, mut ends) = (0, 0);
+        for _ in 0..2 {
+            smarm::select! {
+                down = monitor.recv() if downs == 0 => {
+                    assert_eq!(down.unwrap().reason.panic().unwrap().message(), "seen twice");
+                    downs += 1;
+                }
+                exit = exits.recv() => {
+                    assert_eq!(exit.unwrap().pid, worker.pid());
+                    ends += 1;
+                }
+                number = receiver.recv() => panic!("{number:?}"),
+            }
+        }
+        assert_eq!((downs, ends), (1, 1));
+        drop(sender);
+    });
+}

@@ -297,14 +297,15 @@ pub(super) fn launch<F: FnOnce() -> T, T>(
 }
 
 /// Starts an actor whose keeper is told of its end, and decides what becomes of it.
-#[track_caller]
 pub(crate) fn spawn_kept(
     builder: Builder,
+    spawned_at: &'static Location<'static>,
     f: impl FnOnce() + Send + 'static,
     keeper: Arc<dyn Keeper>,
 ) -> io::Result<Pid> {
     let spread = builder.spread;
-    let handle = launch_bound(Prepared::new(f, builder.options()?), spread, |pid| bonds::keep(pid, keeper))?;
+    let options = Options { spawned_at, ..builder.options()? };
+    let handle = launch_bound(Prepared::new(f, options), spread, |pid| bonds::keep(pid, keeper))?;
     Ok(handle.pid())
 }
 

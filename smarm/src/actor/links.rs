@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::bonds;
-use crate::channel::{self, Receiver, RecvError, RecvTimeoutError, Sender, TryRecvError};
+use crate::channel::{self, Receiver, RecvArm, RecvError, RecvTimeoutError, Sender, TryRecvError};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::task::current;
@@ -167,10 +167,14 @@ impl Exits {
         self.receiver.recv_timeout(timeout)
     }
 
-    /// The channel inside, for [`select!`](crate::select).
-    #[must_use]
-    pub fn receiver(&self) -> &Receiver<Exit> {
-        &self.receiver
+    #[doc(hidden)]
+    pub fn recv_in_select(&self) -> RecvArm<'_, Exit> {
+        self.receiver.recv_in_select()
+    }
+
+    #[doc(hidden)]
+    pub fn recv_won(&self, received: Result<Exit, RecvError>) -> Result<Exit, RecvError> {
+        received
     }
 }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::bonds::{self, WatchKey};
 use super::traits::Down;
 use crate::channel::oneshot::{self, oneshot};
-use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::channel::{OneshotArm, OneshotWon, RecvError, RecvTimeoutError, TryRecvError};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
@@ -82,10 +82,15 @@ impl Monitor {
         self.down.recv_timeout(timeout)
     }
 
-    /// The channel inside, for [`select!`](crate::select).
-    #[must_use]
-    pub fn receiver(&self) -> &oneshot::Receiver<Down> {
-        &self.down
+    #[doc(hidden)]
+    pub fn recv_in_select(&self) -> OneshotArm<'_, Down> {
+        self.down.recv_in_select()
+    }
+
+    #[doc(hidden)]
+    #[expect(clippy::needless_pass_by_value, reason = "it is used up")]
+    pub fn recv_won(&self, won: OneshotWon) -> Result<Down, RecvError> {
+        self.down.take_won(&won)
     }
 }
 

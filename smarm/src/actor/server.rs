@@ -174,7 +174,7 @@ pub(super) unsafe fn start<A: Actor>(birth: Birth<A>, terms: Terms) -> io::Resul
         Birth::Builder(builder) => (State::Unbuilt(Box::new(builder)), true, false),
         Birth::Reserved(builder) => (State::Unbuilt(Box::new(builder)), false, false),
     };
-    let unborn = Unborn::<A>::new(state, asleep, &options);
+    let unborn = Unborn::<A>::new(state, asleep, &options, Location::caller());
     let parent = current::waiter();
     let has_bonds = options.on_linked_exit || link || parent.ties.is_parent();
     // With bonds it may run only when they are made.
@@ -202,14 +202,18 @@ struct Unborn<A: Actor>(NonNull<Block<A>>);
 
 impl<A: Actor> Unborn<A> {
     /// For a server that runs, and one handle.
-    #[track_caller]
-    fn new(state: State<A>, asleep: bool, options: &ServerOptions) -> Self {
+    fn new(
+        state: State<A>,
+        asleep: bool,
+        options: &ServerOptions,
+        spawned_at: &'static Location<'static>,
+    ) -> Self {
         let block = Box::new(Block {
             core: Core {
                 job: Job {
                     kind: const { &JobKind { run: run::<A>, name: name::<A> } },
                     pid: JobPid::default(),
-                    spawned_at: Location::caller(),
+                    spawned_at,
                     stack_class: options.stack_class(),
                     thread: Cell::new(job_thread(options)),
                     preempt_in_alloc: false,
@@ -499,10 +503,9 @@ pub(crate) struct Kept<A: Actor> {
 
 impl<A: Actor> Kept<A> {
     /// A server without a life.
-    #[track_caller]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(spawned_at: &'static Location<'static>) -> Self {
         let options = A::__options();
-        let unborn = Unborn::<A>::new(State::Gone, false, &options);
+        let unborn = Unborn::<A>::new(State::Gone, false, &options, spawned_at);
         let core: NonNull<Core<A::Msg>> = unborn.0.cast();
         core::mem::forget(unborn);
         // SAFETY: the one handle that was counted; the server's own reference is given back below, as by each life at its end.

@@ -236,6 +236,10 @@ impl<T> oneshot::Receiver<T> {
     #[doc(hidden)]
     #[expect(clippy::needless_pass_by_value, reason = "it is used up")]
     pub fn recv_won(self, won: OneshotWon) -> Result<T, RecvError> {
+        self.take_won(&won)
+    }
+
+    pub(crate) fn take_won(&self, won: &OneshotWon) -> Result<T, RecvError> {
         let cause = if won.unwinding { Cause::Unwinding } else { Cause::Disconnected };
         self.try_recv().map_err(|_| RecvError(cause))
     }

@@ -1,5 +1,7 @@
 //! A child's specification.
 
+use core::panic::Location;
+
 use super::restart::Restart;
 use super::seed::{Seed, Source};
 use super::shutdown::Shutdown;
@@ -40,8 +42,9 @@ impl Child {
     /// let pool = Child::new("pool", || Supervisor::one_for_all()).restart(Restart::Transient); // a supervisor
     /// # let _ = (counter, ticker, pool);
     /// ```
+    #[track_caller]
     pub fn new<R: Seed<K>, K>(id: impl Into<String>, make: impl FnMut() -> R + Send + 'static) -> Self {
-        let source = R::source(make);
+        let source = R::source(make, Location::caller());
         let shutdown = source.default_shutdown();
         Self {
             id: id.into().into_boxed_str(),

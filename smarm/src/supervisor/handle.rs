@@ -2,6 +2,7 @@
 
 use core::any::type_name;
 use core::fmt;
+use core::panic::Location;
 use std::any::Any;
 
 use super::child::Child;
@@ -171,11 +172,12 @@ impl DynamicSupervisorHandle {
     /// # Errors
     ///
     /// If there are as many children as there may be, if this one cannot be started, or if the supervisor has ended.
+    #[track_caller]
     pub fn start_child<R: Seed<K>, K>(
         &self,
         make: impl FnMut() -> R + Send + 'static,
     ) -> Result<R::Started, ChildError> {
-        Ok(downcast(self.tree.start_dynamic(R::source(make))?))
+        Ok(downcast(self.tree.start_dynamic(R::source(make, Location::caller()))?))
     }
 
     /// Starts a child with settings of its own. May park. Its name.

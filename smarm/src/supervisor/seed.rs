@@ -2,6 +2,7 @@
 
 use core::any::type_name;
 use core::fmt;
+use core::panic::Location;
 use std::any::Any;
 use std::error::Error;
 use std::io;
@@ -15,6 +16,9 @@ use super::tree::{Tree, TreeHandle};
 use crate::actor::{self, Actor, Builder, Kept, Tell, Told};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
+
+/// Where a child was specified, for reports.
+type Place = &'static Location<'static>;
 
 /// What the closure of a child may return.
 ///
@@ -31,7 +35,7 @@ pub trait Seed<K>: Sized + 'static {
     type Started: Send + 'static;
 
     #[doc(hidden)]
-    fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source>;
+    fn source(make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source>;
 }
 
 /// Whether a child is a supervisor itself.
@@ -106,6 +110,7 @@ fn with<F, R>(make: &Make<F>, call: impl FnOnce(&mut F) -> R) -> R {
 
 struct ServerSource<A: Actor, F> {
     make: Make<F>,
+    place: Place,
     build: fn(&mut F, Tell) -> Result<A, ExitReason>,
     found: fn(A::Handle) -> Found,
     kind: ChildKind,
@@ -117,6 +122,7 @@ struct ServerSource<A: Actor, F> {
 impl<A: Actor, F: Send + 'static> ServerSource<A, F> {
     fn of(
         make: F,
+        place: Place,
         build: fn(&mut F, Tell) -> Result<A, ExitReason>,
         found: fn(A::Handle) -> Found,
         kind: ChildKind,
@@ -124,7 +130,7 @@ impl<A: Actor, F: Send + 'static> ServerSource<A, F> {
     where
         A: Actor,
     {
-        Box::new(Self { make: Arc::new(Mutex::new(make)), build, found, kind, kept: None, last: None })
+        Box::new(Self { make: Arc::new(Mutex::new(make)), place, build, found, kind, kept: None, last: None })
     }
 
     fn is_between_lives(&self) -> bool {
@@ -138,7 +144,7 @@ impl<A: Actor, F: Send + 'static> Source for ServerSource<A, F> {
         let (make, build) = (self.make.clone(), self.build);
         let (tell, told) = actor::tell();
         let builder = Box::new(move || with(&make, |make| build(make, tell)));
-        let kept = self.kept.get_or_insert_with(Kept::new);
+        let kept = self.kept.get_or_insert_with(|| Kept::new(self.place));
         // SAFETY: no life is in progress, see above. Only `#[smarm::actor]` implements `Actor`, and its expansion asserts the rest.
         let pid = unsafe { kept.start(builder, tether.clone()) }?;
         self.last = Some(tether.clone());
@@ -188,17 +194,24 @@ pub enum OfFallibleServer {}
 impl<A: Actor> Seed<OfServer> for A {
     type Started = A::Handle;
 
-    fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        ServerSource::<A, _>::of(make, |make, tell| built(Ok(make()), tell), Found::new, ChildKind::Worker)
+    fn source(make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+        ServerSource::<A, _>::of(
+            make,
+            place,
+            |make, tell| built(Ok(make()), tell),
+            Found::new,
+            ChildKind::Worker,
+        )
     }
 }
 
 impl<A: Actor, E: Into<Box<dyn Error + Send + Sync>> + 'static> Seed<OfFallibleServer> for Result<A, E> {
     type Started = A::Handle;
 
-    fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
+    fn source(make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
         ServerSource::<A, _>::of(
             make,
+            place,
             |make, tell| built(make().map_err(error), tell),
             Found::new,
             ChildKind::Worker,
@@ -247,9 +260,11 @@ impl Plant for DynamicSupervisor {
 
 fn supervisor_source<P: Plant>(
     make: impl FnMut() -> Result<P, ExitReason> + Send + 'static,
+    place: Place,
 ) -> Box<dyn Source> {
     ServerSource::<Tree, _>::of(
         make,
+        place,
         |make, tell| match make() {
             Ok(supervisor) => Ok(supervisor.plant(tell)), // which tells when its children have begun
             Err(reason) => built(Err(reason), tell),
@@ -264,16 +279,16 @@ macro_rules! seeds_of_supervisors {
         impl Seed<OfSupervisor> for $supervisor {
             type Started = <$supervisor as Plant>::Handle;
 
-            fn source(mut make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-                supervisor_source(move || Ok(make()))
+            fn source(mut make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+                supervisor_source(move || Ok(make()), place)
             }
         }
 
         impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> Seed<OfFallibleSupervisor> for Result<$supervisor, E> {
             type Started = <$supervisor as Plant>::Handle;
 
-            fn source(mut make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-                supervisor_source(move || make().map_err(error))
+            fn source(mut make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+                supervisor_source(move || make().map_err(error), place)
             }
         }
     )*};
@@ -285,13 +300,14 @@ seeds_of_supervisors!(Supervisor, DynamicSupervisor);
 
 struct ThreadSource<F> {
     make: Make<F>,
+    place: Place,
 }
 
 impl<F: FnMut() + Send + 'static> Source for ThreadSource<F> {
     fn begin(&mut self, id: &str, tether: &Arc<Tether>) -> io::Result<(Pid, Option<Told>)> {
         let make = self.make.clone();
-        let pid =
-            actor::spawn_kept(Builder::new().name(id), move || with(&make, |make| make()), tether.clone())?;
+        let body = move || with(&make, |make| make());
+        let pid = actor::spawn_kept(Builder::new().name(id), self.place, body, tether.clone())?;
         Ok((pid, None))
     }
 
@@ -321,20 +337,23 @@ pub enum OfFallibleThread {}
 impl Seed<OfThread> for () {
     type Started = Pid;
 
-    fn source(make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        Box::new(ThreadSource { make: Arc::new(Mutex::new(make)) })
+    fn source(make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+        Box::new(ThreadSource { make: Arc::new(Mutex::new(make)), place })
     }
 }
 
 impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> Seed<OfFallibleThread> for Result<(), E> {
     type Started = Pid;
 
-    fn source(mut make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        <() as Seed<OfThread>>::source(move || {
-            if let Err(failure) = make() {
-                actor::exit(error(failure));
-            }
-        })
+    fn source(mut make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+        <() as Seed<OfThread>>::source(
+            move || {
+                if let Err(failure) = make() {
+                    actor::exit(error(failure));
+                }
+            },
+            place,
+        )
     }
 }
 
@@ -359,9 +378,12 @@ pub enum OfEndlessThread {}
 impl Seed<OfEndlessThread> for Never {
     type Started = Pid;
 
-    fn source(mut make: impl FnMut() -> Self + Send + 'static) -> Box<dyn Source> {
-        <() as Seed<OfThread>>::source(move || {
-            make();
-        })
+    fn source(mut make: impl FnMut() -> Self + Send + 'static, place: Place) -> Box<dyn Source> {
+        <() as Seed<OfThread>>::source(
+            move || {
+                make();
+            },
+            place,
+        )
     }
 }
