@@ -25,6 +25,8 @@ mod delivery;
 #[cfg(not(loom))]
 mod exit;
 #[cfg(not(loom))]
+mod interval;
+#[cfg(not(loom))]
 mod job;
 #[cfg(not(loom))]
 mod join;

@@ -31,10 +31,12 @@ use core::ptr::NonNull;
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use super::actor_ref::ActorRef;
 use super::context::Ctx;
 use super::exit;
+use super::interval::Interval;
 use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
 use super::plans::Plans;
 use super::traits::{Actor, Down};
@@ -47,13 +49,17 @@ use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
 /// What comes before all messages.
-pub(super) enum System {
+pub(super) enum System<M> {
     /// End, for this reason.
     Stop(ExitReason),
     /// A period of this number is over.
     Tick(u32),
     /// Arm a timer on the worker of the server.
     Arm(Box<dyn FnOnce(SlotRef) + Send>),
+    /// Arm the first tick of an interval.
+    Begin(Arc<Interval<M>>),
+    /// A tick of an interval has come.
+    Beat(Arc<Interval<M>>),
     /// Look whether the server has been idle for long enough.
     IdleCheck,
     /// The last handle was dropped. The server may have made another since.
@@ -61,6 +67,15 @@ pub(super) enum System {
     /// Somebody that is monitored has ended.
     #[expect(dead_code, reason = "monitors send it")]
     Down(Down),
+}
+
+impl<M> System<M> {
+    /// Nobody will handle it.
+    fn bury(self) {
+        if let Self::Begin(interval) | Self::Beat(interval) = self {
+            interval.end();
+        }
+    }
 }
 
 /// What handles know of a server.
@@ -71,7 +86,7 @@ pub(super) struct Core<M> {
     /// What keeps the block: the server itself, all handles together, pending firings.
     references: AtomicU32,
     handles: AtomicU32,
-    pub(super) mailbox: Mailbox<M, System, Pid, End>,
+    pub(super) mailbox: Mailbox<M, System<M>, Pid, End>,
     /// Room in the mailbox; the largest number is no bound.
     bound: u32,
     pub(super) overflow: Overflow,
@@ -92,7 +107,7 @@ struct Block<A: Actor> {
 
 struct Own<A: Actor> {
     state: State<A>,
-    plans: Option<Box<Plans>>,
+    plans: Option<Box<Plans<A::Msg>>>,
 }
 
 /// Makes the state, inside the server.
@@ -258,11 +273,10 @@ impl<M> Core<M> {
         }
     }
 
-    pub(super) fn push_system(&self, message: System) {
-        // A server that has ended needs none.
-        if let Ok(wake) = self.mailbox.push_system(message) {
-            self.wake(wake, false);
-        }
+    /// False if the server has ended; it needs none then.
+    pub(super) fn push_system(&self, message: System<M>) -> bool {
+        let pushed = self.mailbox.push_system(message);
+        pushed.map(|wake| self.wake(wake, false)).is_ok()
     }
 
     // ---- the end ------------------------------------------------------------------------------------------------------
@@ -393,7 +407,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
                 slot.send_last_words(); // of a panic that the handler caught
                 next
             }
-            Pop::System(message) => own.handle_system(message, &mut ctx),
+            Pop::System(message) => own.handle_system(message, core, &mut ctx),
             Pop::Stop => ControlFlow::Break(ExitReason::Normal),
             Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
@@ -459,7 +473,12 @@ impl<A: Actor> Own<A> {
         ControlFlow::Break(ExitReason::Normal)
     }
 
-    fn handle_system(&mut self, message: System, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+    fn handle_system(
+        &mut self,
+        message: System<A::Msg>,
+        core: &Core<A::Msg>,
+        ctx: &mut Ctx<A>,
+    ) -> ControlFlow<ExitReason> {
         let (State::Started(state), plans) = (&mut self.state, &mut self.plans) else {
             unreachable!("a server that handles is started")
         };
@@ -472,11 +491,24 @@ impl<A: Actor> Own<A> {
                 state.__every(index as usize, ctx);
                 plans.iter_mut().for_each(|plans| plans.repeat(index));
             }
+            System::Begin(interval) => plans.get_or_insert_with(|| Plans::none(core)).begin(interval),
+            System::Beat(interval) => return self.beat(&interval, ctx),
             System::IdleCheck => {
                 if plans.as_mut().is_some_and(|plans| plans.check_idle()) {
                     state.__idle(ctx);
                 }
             }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<A: Actor> Own<A> {
+    /// A tick of an interval has come.
+    fn beat(&mut self, interval: &Arc<Interval<A::Msg>>, ctx: &mut Ctx<A>) -> ControlFlow<ExitReason> {
+        if let Some(message) = interval.tick() {
+            self.handle(message, ctx)?;
+            self.plans.iter().for_each(|plans| plans.arm_tick(interval));
         }
         ControlFlow::Continue(())
     }
@@ -513,9 +545,11 @@ fn drop_state<T>(slot: SlotRef, state: T) {
 }
 
 /// What was queued when the mailbox closed: the callers are told, by the drop of their rights to a reply; casts are dead letters.
-fn bury_letters<M>(left: Left<M, System, Pid>) {
+fn bury_letters<M>(left: Left<M, System<M>, Pid>) {
     left.waiters.into_iter().for_each(park::unpark);
-    exit::shielded(|| drop(left.system));
+    for message in left.system {
+        exit::shielded(|| message.bury());
+    }
     for message in left.messages {
         super::dead_letters::bury(message);
     }
