@@ -35,6 +35,7 @@ mod select;
 mod server_calls;
 mod server_context;
 mod server_end;
+mod server_intervals;
 mod server_life;
 mod server_mailbox;
 mod server_messages;

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::dead_letters;
 use super::delivery::{self, Timer};
+use super::interval::Interval;
 use super::links;
 use super::mailbox::{Overflow, Push};
 use super::monitor::{Monitor, monitor};
@@ -147,6 +148,53 @@ impl<M> ActorRef<M> {
         M: 'static,
     {
         delivery::send_after(self.clone(), delay, message)
+    }
+
+    /// Has the server handle a message again and again, the first one when a `period` has passed. `make` makes each, on the server's stack, when
+    /// its time has come. Never parks.
+    ///
+    /// The message does not go through the mailbox: it comes before those that wait there, like a tick of `#[every]`, so a full
+    /// mailbox is nothing to it. The next one is due a period after this one was, but not before this one was handled: at most
+    /// one waits, and a server that is late does not catch up.
+    ///
+    /// It goes on until [`Timer::cancel`], which costs the same however many there are, or until the server ends; dropping the [`Timer`]
+    /// changes nothing. It keeps neither the run going nor the server: one with `stop_on_drop` ends when its last handle goes. If the server has ended
+    /// there will be no message, and the timer is over at once. Erlang's cousin is `timer:send_interval`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// pub struct Clock { ticks: u32 }
+    /// #[smarm::actor]
+    /// impl Clock {
+    ///     pub fn tick(&mut self, by: u32) { self.ticks += by }
+    ///     pub fn ticks(&self) -> u32 { self.ticks }
+    /// }
+    ///
+    /// smarm::run(|| {
+    ///     let clock = Clock { ticks: 0 }.start();
+    ///     let timer = clock.actor().send_interval(Duration::from_millis(1), || ClockMsg::Tick { by: 1 });
+    ///     while clock.ticks().unwrap() < 3 {
+    ///         smarm::sleep(Duration::from_millis(1));
+    ///     }
+    ///     assert!(timer.cancel());
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the period is zero. If `make` panics, that is the server's panic.
+    #[track_caller]
+    pub fn send_interval(&self, period: Duration, make: impl FnMut() -> M + Send + 'static) -> Timer
+    where
+        M: 'static,
+    {
+        assert!(!period.is_zero(), "`send_interval(0)` has no meaning: write how long a period is");
+        self.used();
+        let interval = Interval::new(period, Box::new(make));
+        if !self.core().push_system(System::Begin(interval.clone())) {
+            interval.end();
+        }
+        Timer::new(interval)
     }
 
     /// A reference that takes one type of messages, whatever else the server understands.

@@ -183,6 +183,17 @@ impl<A: Actor> Ctx<A> {
     pub fn send_after(&self, delay: Duration, message: A::Msg) -> Timer {
         self.actor().send_after(delay, message)
     }
+
+    /// Has this server handle a message again and again; see [`ActorRef::send_interval`]. Where the period is known when the program is
+    /// written, `#[every]` is shorter.
+    ///
+    /// # Panics
+    ///
+    /// If the period is zero; if the context is detached, or was moved out of its server.
+    #[track_caller]
+    pub fn send_interval(&self, period: Duration, make: impl FnMut() -> A::Msg + Send + 'static) -> Timer {
+        self.actor().send_interval(period, make)
+    }
 }
 
 /// A watch that a server has begun; see [`Ctx::monitor`]. Dropping it changes nothing.

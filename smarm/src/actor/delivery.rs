@@ -14,15 +14,21 @@ use crate::task::section::Section;
 use crate::task::slot::{JobThread, SlotRef};
 use crate::task::{self, Armed, Fire, Runtime, current};
 
-/// A message that will be sent; what [`ActorRef::send_after`] returns. Dropping it changes nothing.
+/// A message that will be sent, or is again and again; what [`ActorRef::send_after`] and [`ActorRef::send_interval`] return. Dropping it changes
+/// nothing.
 pub struct Timer {
-    delivery: Arc<dyn Cancel>,
+    pending: Arc<dyn Cancel>,
 }
 
 impl Timer {
-    /// Takes the message back, and drops it. False if it was sent already. Never parks.
+    pub(super) fn new(pending: Arc<dyn Cancel>) -> Self {
+        Self { pending }
+    }
+
+    /// Takes the message back, and drops it. False if it was sent already. Of an interval: none of its messages is handled any more, but for one
+    /// that is being handled; false if it was over already, with its server. Never parks.
     pub fn cancel(self) -> bool {
-        self.delivery.cancel()
+        self.pending.cancel()
     }
 }
 
@@ -32,7 +38,7 @@ impl fmt::Debug for Timer {
     }
 }
 
-trait Cancel: Send + Sync {
+pub(super) trait Cancel: Send + Sync {
     fn cancel(&self) -> bool;
 }
 
@@ -55,7 +61,7 @@ pub(super) fn send_after<M: 'static>(target: ActorRef<M>, delay: Duration, messa
         Some(slot) => Delivery::arm(due, slot, deadline_ns),
         None => Delivery::have_target_arm(due, deadline_ns),
     }
-    Timer { delivery }
+    Timer::new(delivery)
 }
 
 impl<M: 'static> Delivery<M> {

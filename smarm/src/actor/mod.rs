@@ -31,6 +31,8 @@ mod exit;
 #[cfg(not(loom))]
 mod group;
 #[cfg(not(loom))]
+mod interval;
+#[cfg(not(loom))]
 mod job;
 #[cfg(not(loom))]
 mod join;

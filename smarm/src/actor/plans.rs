@@ -1,21 +1,28 @@
-//! What a server does by itself: `#[every]` and `#[idle]`.
+//! What a server does by itself: `#[every]`, `#[idle]`, and intervals.
 //!
 //! A period is armed anew when its tick was handled, so at most one tick of each waits: a server that is late does not catch up.
 
 use core::ptr::NonNull;
 use core::time::Duration;
+use std::sync::Arc;
 
-use super::delivery;
+use super::interval::Interval;
 use super::options::ServerOptions;
 use super::server::{Core, News, System};
+use super::{delivery, exit};
+use crate::pid::Pid;
 use crate::sys::clock;
 use crate::task::{self, Armed, Fire, Runtime, current};
 
-pub(super) struct Plans {
+pub(super) struct Plans<M> {
     /// Pushes a system message to the server whose plans these are.
-    push: Box<dyn Fn(News) -> Box<dyn Fire>>,
+    push: Box<dyn Fn(System<M>) -> Box<dyn Fire>>,
+    /// Whose they are, as long as it has this name.
+    life: Pid,
     periods: Vec<Period>,
     idle: Option<Idle>,
+    /// Those that are over go when another one begins.
+    intervals: Vec<Arc<Interval<M>>>,
 }
 
 struct Period {
@@ -30,16 +37,13 @@ struct Idle {
     armed: Armed,
 }
 
-impl Plans {
+impl<M: 'static> Plans<M> {
     /// Arms what the options say, on the worker where the server is activated now; `None` if they say nothing.
-    pub(super) fn make<M: 'static>(core: &Core<M>, options: &ServerOptions) -> Option<Box<Self>> {
+    pub(super) fn make(core: &Core<M>, options: &ServerOptions) -> Option<Box<Self>> {
         if options.every.is_empty() && options.idle.is_none() {
             return None;
         }
-        let (core, life) = (NonNull::from(core), core.pid());
-        // SAFETY: called by the server, which lives while its plans do.
-        let push = Box::new(move |news| unsafe { Push::boxed(core, System::News(life, news)) });
-        let mut plans = Self { push, periods: Vec::new(), idle: None };
+        let mut plans = Self::none(core);
         for (index, length) in options.every.iter().enumerate() {
             let next_ns = clock::deadline_after(*length);
             let armed = plans.arm(next_ns, News::Tick(index as u32));
@@ -49,12 +53,33 @@ impl Plans {
             let armed = plans.arm(clock::deadline_after(after), News::IdleCheck);
             Idle { after, last_message_ns: clock::now_ns(), armed }
         });
-        Some(Box::new(plans))
+        Some(plans)
+    }
+
+    /// No plans yet, of the server that runs here.
+    pub(super) fn none(core: &Core<M>) -> Box<Self> {
+        let (core, life) = (NonNull::from(core), core.pid());
+        // SAFETY: called by the server, which lives while its plans do.
+        let push = Box::new(move |message| unsafe { Push::boxed(core, message) });
+        Box::new(Self { push, life, periods: Vec::new(), idle: None, intervals: Vec::new() })
+    }
+
+    /// An interval begins.
+    pub(super) fn begin(&mut self, interval: Arc<Interval<M>>) {
+        self.intervals.retain(|interval| !interval.is_over());
+        self.arm_tick(&interval);
+        self.intervals.push(interval);
+    }
+
+    /// Arms the next tick of an interval.
+    pub(super) fn arm_tick(&self, interval: &Arc<Interval<M>>) {
+        let slot = current::actor().expect("a server's plans are made by itself");
+        interval.arm(slot, || (self.push)(System::Beat(interval.clone())));
     }
 
     fn arm(&self, deadline_ns: u64, news: News) -> Armed {
         let slot = current::actor().expect("a server's plans are made by itself");
-        task::arm_firing(slot, deadline_ns, (self.push)(news))
+        task::arm_firing(slot, deadline_ns, (self.push)(System::News(self.life, news)))
     }
 
     /// A message is about to be handled.
@@ -89,8 +114,10 @@ impl Plans {
     }
 }
 
-impl Drop for Plans {
+impl<M> Drop for Plans<M> {
     fn drop(&mut self) {
+        // First: the user's code may be in them, and panic.
+        self.intervals.drain(..).for_each(|interval| exit::shielded(|| _ = interval.end()));
         let periods = self.periods.iter().map(|period| period.armed);
         periods
             .chain(self.idle.iter().map(|idle| idle.armed))
@@ -101,7 +128,7 @@ impl Drop for Plans {
 /// A system message on its way to a server.
 struct Push<M> {
     core: NonNull<Core<M>>,
-    message: Option<System>,
+    message: Option<System<M>>,
 }
 
 // SAFETY: it uses the core's mailbox and count of references only, which are for all threads.
@@ -111,7 +138,7 @@ impl<M: 'static> Push<M> {
     /// # Safety
     ///
     /// The server is alive.
-    unsafe fn boxed(core: NonNull<Core<M>>, message: System) -> Box<dyn Fire> {
+    unsafe fn boxed(core: NonNull<Core<M>>, message: System<M>) -> Box<dyn Fire> {
         // SAFETY: the caller's promise.
         unsafe { core.as_ref() }.add_reference();
         Box::new(Self { core, message: Some(message) })

@@ -46,6 +46,7 @@ use super::actor_ref::ActorRef;
 use super::bonds::{self, Keeper};
 use super::context::Ctx;
 use super::exit;
+use super::interval::Interval;
 use super::links::{Exit, Trap};
 use super::mailbox::{Left, Mailbox, Overflow, Pop, Wake};
 use super::options::ServerOptions;
@@ -63,11 +64,15 @@ use crate::task::wait::{self, WaitObject};
 use crate::task::{self, current};
 
 /// What comes before all messages.
-pub(super) enum System {
+pub(super) enum System<M> {
     /// End, for this reason.
     Stop(ExitReason),
     /// Arm a timer on the worker of the server.
     Arm(Box<dyn FnOnce(SlotRef) + Send>),
+    /// Arm the first tick of an interval.
+    Begin(Arc<Interval<M>>),
+    /// A tick of an interval has come.
+    Beat(Arc<Interval<M>>),
     /// The last handle was dropped. The server may have made another since.
     Unreachable,
     /// What concerns only the life of this name: a server that was started again has another one.
@@ -88,6 +93,15 @@ pub(super) enum News {
     Exit(Exit),
 }
 
+impl<M> System<M> {
+    /// Nobody will handle it.
+    fn bury(self) {
+        if let Self::Begin(interval) | Self::Beat(interval) = self {
+            interval.end();
+        }
+    }
+}
+
 /// What handles know of a server.
 #[repr(C)]
 pub(super) struct Core<M> {
@@ -96,7 +110,7 @@ pub(super) struct Core<M> {
     /// What keeps the block: the server itself, all handles together, pending firings.
     references: AtomicU32,
     handles: AtomicU32,
-    pub(super) mailbox: Mailbox<M, System, Pid, End>,
+    pub(super) mailbox: Mailbox<M, System<M>, Pid, End>,
     /// Room in the mailbox; the largest number is no bound.
     bound: u32,
     pub(super) overflow: Overflow,
@@ -124,7 +138,7 @@ struct Block<A: Actor> {
 
 struct Own<A: Actor> {
     state: State<A>,
-    plans: Option<Box<Plans>>,
+    plans: Option<Box<Plans<A::Msg>>>,
 }
 
 /// Makes the state, inside the server.
@@ -334,11 +348,10 @@ impl<M> Core<M> {
         }
     }
 
-    pub(super) fn push_system(&self, message: System) {
-        // A server that has ended needs none.
-        if let Ok(wake) = self.mailbox.push_system(message) {
-            self.wake(wake, false);
-        }
+    /// False if the server has ended; it needs none then.
+    pub(super) fn push_system(&self, message: System<M>) -> bool {
+        let pushed = self.mailbox.push_system(message);
+        pushed.map(|wake| self.wake(wake, false)).is_ok()
     }
 
     // ---- the end ------------------------------------------------------------------------------------------------------
@@ -413,9 +426,9 @@ impl<M> Core<M> {
         let (system, mut asked) = self.mailbox.pause();
         for message in system {
             match message {
-                System::Arm(_) => self.push_system(message),
+                System::Arm(_) | System::Begin(_) => _ = self.push_system(message),
                 System::Stop(_) => asked = true,
-                System::Unreachable | System::News(..) => exit::shielded(|| drop(message)),
+                System::Beat(_) | System::Unreachable | System::News(..) => exit::shielded(|| message.bury()),
             }
         }
         asked
@@ -472,19 +485,9 @@ impl<M> SystemRef<M> {
     }
 
     /// False if the server has ended for good.
-    pub(super) fn push(&self, message: System) -> bool {
+    pub(super) fn push(&self, message: System<M>) -> bool {
         // SAFETY: the reference keeps the block alive.
-        let core = unsafe { self.0.as_ref() };
-        match core.mailbox.push_system(message) {
-            Ok(wake) => {
-                core.wake(wake, false);
-                true
-            }
-            Err(message) => {
-                exit::shielded(|| drop(message));
-                false
-            }
-        }
+        unsafe { self.0.as_ref() }.push_system(message)
     }
 }
 
@@ -664,7 +667,7 @@ fn activate<A: Actor>(core: &Core<A::Msg>, own: &mut Own<A>, slot: SlotRef) -> N
                 slot.send_last_words(Silence::Unanswered); // of a panic that the handler caught
                 next
             }
-            Pop::System(message) => own.handle_system(message, &mut ctx, core.pid()),
+            Pop::System(message) => own.handle_system(message, core, &mut ctx),
             Pop::Stop => ControlFlow::Break(Last::on_request(core.reason_to_stop(slot))),
             Pop::Nothing if is_to_end => ControlFlow::Break(core.reason_to_end().into()),
             Pop::Nothing => return Next::Rest(Turn::Idle),
@@ -730,12 +733,19 @@ impl<A: Actor> Own<A> {
         ControlFlow::Break(ExitReason::Normal.into())
     }
 
-    fn handle_system(&mut self, message: System, ctx: &mut Ctx<A>, life: Pid) -> ControlFlow<Last> {
+    fn handle_system(
+        &mut self,
+        message: System<A::Msg>,
+        core: &Core<A::Msg>,
+        ctx: &mut Ctx<A>,
+    ) -> ControlFlow<Last> {
         match message {
             System::Stop(reason) => return ControlFlow::Break(Last::on_request(reason)),
             System::Unreachable => {}
             System::Arm(arm) => arm(current::waiter()),
-            System::News(of, news) if of == life => return self.hear(news, ctx),
+            System::Begin(interval) => self.plans.get_or_insert_with(|| Plans::none(core)).begin(interval),
+            System::Beat(interval) => return self.beat(&interval, ctx),
+            System::News(of, news) if of == core.pid() => return self.hear(news, ctx),
             System::News(..) => {} // an earlier life wanted to know
         }
         ControlFlow::Continue(())
@@ -758,6 +768,17 @@ impl<A: Actor> Own<A> {
                     state.__idle(ctx);
                 }
             }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<A: Actor> Own<A> {
+    /// A tick of an interval has come.
+    fn beat(&mut self, interval: &Arc<Interval<A::Msg>>, ctx: &mut Ctx<A>) -> ControlFlow<Last> {
+        if let Some(message) = interval.tick() {
+            self.handle(message, ctx)?;
+            self.plans.iter().for_each(|plans| plans.arm_tick(interval));
         }
         ControlFlow::Continue(())
     }
@@ -804,9 +825,11 @@ fn drop_state<T>(slot: SlotRef, state: T) {
 }
 
 /// What was queued when the mailbox closed: the callers are told, by the drop of their rights to a reply; casts are dead letters.
-fn bury_letters<M>(left: Left<M, System, Pid>) {
+fn bury_letters<M>(left: Left<M, System<M>, Pid>) {
     left.waiters.into_iter().for_each(park::unpark);
-    exit::shielded(|| drop(left.system));
+    for message in left.system {
+        exit::shielded(|| message.bury());
+    }
     for message in left.messages {
         super::dead_letters::bury(message);
     }
