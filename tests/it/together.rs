@@ -105,6 +105,24 @@ fn a_race_gives_the_first_value_and_the_others_have_ended() {
 }
 
 #[test]
+fn who_panics_before_the_winner_is_out_of_the_race_and_nothing_else() {
+    actors(|| {
+        let (panicked, has_panicked) = smarm::channel::oneshot::<()>();
+        let winner = race!(
+            {
+                let _told_at_its_end = panicked;
+                panic!("out of the race")
+            },
+            {
+                has_panicked.recv().ok();
+                "the other"
+            }
+        );
+        assert_eq!(winner, "the other");
+    });
+}
+
+#[test]
 fn a_race_that_nobody_wins_is_the_first_ones_failure() {
     plain(|| {
         let said = panic_message(|| run(|| race!(panic!("first"), panic!("second"))));

@@ -106,6 +106,8 @@ pub fn race<'a, T: Send>(racers: Vec<Racer<'a, T>>) -> T {
         drop(tell);
         if let Ok(value) = won.recv() {
             handles.iter().for_each(ScopedJoinHandle::kill);
+            // To take note of those that have panicked: the scope would think that nobody did.
+            handles.into_iter().for_each(|handle| drop(handle.join()));
             return value;
         }
         // All have failed, or this actor unwinds: the first failure in the order of the source.
