@@ -224,18 +224,21 @@ fn round(seed: u64) {
     world.busy.hold(busy_gate);
     world.patient.hold(patient_gate);
     let (keep_once, once_gate) = channel::<()>();
+    let (begin, has_begun) = channel();
     let initialises = spawn({
         let world = Arc::clone(&world);
         move || {
             world
                 .once
                 .get_or_init(|| {
+                    begin.send(()).expect("the round waits");
                     once_gate.recv().ok();
                     7
                 })
                 .copied()
         }
     });
+    has_begun.recv().expect("it begins");
     {
         let _mutex = world.mutex.lock().expect("nobody else has it");
         let _lock = world.lock.write().expect("nobody else has it");
