@@ -165,6 +165,19 @@ fn a_second_signal_kills_all_at_once_and_leaves_a_third_to_the_system() {
     }
 }
 
+#[test]
+fn a_signal_that_is_forwarded_twice_is_one() {
+    for _ in 0..10 {
+        // It sends what it gets to the program, and then to its group.
+        let mut timeout = Command::new("timeout");
+        timeout.args(["1000", env!("CARGO_BIN_EXE_services"), "service"]);
+        let mut service = Service::of(&mut timeout, "service under timeout");
+        service.until("ready");
+        service.send(libc::SIGTERM);
+        assert_eq!(service.end_with(0).len(), 4);
+    }
+}
+
 fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
