@@ -5,9 +5,11 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
-use crate::support::{example, run, service};
+use crate::support::{example, program, run};
 
 #[test]
 fn each_kind_of_request_gets_its_answer() {
@@ -23,14 +25,36 @@ fn each_kind_of_request_gets_its_answer() {
     assert!(run.out.lines().eq(expected), "{run:?}");
 }
 
-/// The server, and the address that it has told.
-fn serve() -> (Child, BufReader<ChildStdout>, String) {
-    let mut server = service("http").arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut out = BufReader::new(server.stdout.take().expect("a pipe was asked for"));
+/// A server, which is killed if it does not end in time.
+struct Server {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    address: String,
+    /// Dropped, it ends the watch.
+    _watched: mpsc::Sender<()>,
+}
+
+fn serve() -> Server {
+    // Not by `timeout`, as in the other tests: that would pass a signal on twice, or, if it comes early, not at all.
+    let mut child =
+        Command::new(program("http")).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().expect("it starts");
+    let (watched, watches) = mpsc::channel();
+    let id = child.id();
+    thread::spawn(move || {
+        if watches.recv_timeout(Duration::from_secs(120)) == Err(RecvTimeoutError::Timeout) {
+            send("KILL", id);
+        }
+    });
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
     let mut line = String::new();
     out.read_line(&mut line).expect("it tells its address");
     let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    (server, out, address)
+    Server { child, out, address, _watched: watched }
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+    assert!(sent.expect("there is a `kill`").success());
 }
 
 /// Sends requests over one connection until that is closed. Each that was answered was answered in full.
@@ -66,23 +90,22 @@ fn ask(address: &str, answered: &AtomicUsize) -> bool {
 #[test]
 fn a_signal_under_load_ends_the_server_after_the_requests_that_have_begun() {
     for signal in ["TERM", "INT"] {
-        let (mut server, mut out, address) = serve();
+        let mut server = serve();
         let answered = Arc::new(AtomicUsize::new(0));
         let clients: Vec<_> = (0..8)
             .map(|_| {
-                let (address, answered) = (address.clone(), Arc::clone(&answered));
+                let (address, answered) = (server.address.clone(), Arc::clone(&answered));
                 thread::spawn(move || while ask(&address, &answered) {})
             })
             .collect();
         while answered.load(Ordering::Relaxed) < 300 {
             thread::yield_now();
         }
-        let kill = Command::new("kill").args([&format!("-{signal}"), &server.id().to_string()]).status();
-        assert!(kill.expect("there is a `kill`").success());
+        send(signal, server.child.id());
         let mut rest = String::new();
-        out.read_to_string(&mut rest).expect("it tells that it has stopped");
+        server.out.read_to_string(&mut rest).expect("it tells that it has stopped");
         assert_eq!(rest, "stopped\n");
-        assert_eq!(server.wait().expect("it ends").code(), Some(0));
+        assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
         clients.into_iter().for_each(|client| client.join().expect("whole answers"));
     }
 }

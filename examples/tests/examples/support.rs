@@ -19,14 +19,8 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// The same for one that is to be sent signals: those would have it killed in time, too.
-pub(crate) fn service(name: &str) -> Command {
-    let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", WATCHDOG_SECONDS]).arg(program(name));
-    command
-}
-
-fn program(name: &str) -> PathBuf {
+/// Where it is.
+pub(crate) fn program(name: &str) -> PathBuf {
     let this_test = std::env::current_exe().expect("the system knows what it runs");
     let profile_folder = this_test.ancestors().nth(2).expect("tests are built in <profile>/deps");
     let program = profile_folder.join("examples").join(name);
