@@ -135,7 +135,11 @@ mod caller {
         let server = Server.start();
         for _ in 0..4 {
             let server = server.clone();
-            drop(spawn(move || (0..).for_each(|n| assert_eq!(server.echo(n).unwrap(), n))));
+            drop(spawn(move || {
+                for n in 0.. {
+                    assert_eq!(server.echo(n).unwrap(), n);
+                }
+            }));
         }
         tell("ready");
         loop {
