@@ -2,11 +2,14 @@
 //!
 //! ```sh
 //! cargo run --release --example http                     # talks to itself, prints the answers, and stops
-//! cargo run --release --example http -- 127.0.0.1:8080   # serves until it is interrupted
+//! cargo run --release --example http -- 127.0.0.1:8080   # serves until Ctrl-C, or SIGTERM
 //! ```
 //!
 //! It keeps connections alive and answers pipelined requests in their order. A bad request is answered by 400, a head beyond 8 KiB by
-//! 431, a body beyond 1 MiB by 413, a client that is too slow by 408. When it stops, requests that have begun are answered.
+//! 431, a body beyond 1 MiB by 413, a client that is too slow by 408.
+//!
+//! When it is asked to end, it accepts no more connections. One that waits for its next request is closed; a request that has begun is
+//! answered first.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smarm::net::{TcpListener, TcpStream};
-use smarm::{JoinHandle, spawn};
+use smarm::{JoinHandle, mask_kill, spawn};
 
 const MOST_HEAD_BYTES: usize = 8 << 10;
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -169,7 +172,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Accepts connections until [`stop`](Self::stop), and then waits for those that are open.
+    /// Accepts connections until [`stop`](Self::stop). Then it ends those that are open: at once where nothing has come, else after the answer.
     fn run(self: &Arc<Self>) {
         let mut connections: Vec<JoinHandle<()>> = Vec::new();
         while !self.stops.load(Ordering::Relaxed) {
@@ -186,6 +189,7 @@ impl Server {
                 }
             }
         }
+        connections.iter().for_each(JoinHandle::kill);
         // A connection that panicked has said so.
         connections.into_iter().for_each(|connection| drop(connection.join()));
     }
@@ -195,7 +199,7 @@ impl Server {
         self.listener.close();
     }
 
-    /// The life of a connection.
+    /// The life of a connection. A kill, or a shutdown, ends it where it waits for a request, and nowhere else.
     fn serve(&self, mut stream: TcpStream) {
         let mut buffer = Vec::new();
         // Without them the connection would only be slower, or wait for ever.
@@ -203,31 +207,52 @@ impl Server {
             return;
         }
         loop {
-            let (response, keep_alive) = match read_request(&mut stream, &mut buffer) {
-                Ok(request) => (answer(&request), request.keep_alive && !self.stops.load(Ordering::Relaxed)),
-                Err(Refusal::Answer(response)) => (response, false),
-                Err(Refusal::Silence) => return,
-            };
-            if response.write(&mut stream, keep_alive).is_err() || !keep_alive {
+            if buffer.is_empty() && read_some(&mut stream, &mut buffer).is_err() {
+                return;
+            }
+            if !mask_kill(|| self.answer_next(&mut stream, &mut buffer)) {
                 return;
             }
         }
+    }
+
+    /// Reads and answers a request that has begun. Whether there may be another one.
+    fn answer_next(&self, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
+        let (response, keep_alive) = match read_request(stream, buffer) {
+            Ok(request) => (answer(&request), request.keep_alive && !self.stops.load(Ordering::Relaxed)),
+            Err(Refusal::Answer(response)) => (response, false),
+            Err(Refusal::Silence) => return false,
+        };
+        response.write(stream, keep_alive).is_ok() && keep_alive
     }
 }
 
 // ---- the program ------------------------------------------------------------------------------------------------------
 
-#[smarm::main]
+// Longer than a client may take for the rest of its request.
+#[smarm::main(shutdown_timeout = "15s")]
 fn main() -> io::Result<()> {
     match std::env::args().nth(1) {
-        Some(address) => {
-            let server = Server::bind(&address, PATIENCE)?;
-            println!("http://{}/", server.address()?);
-            server.run();
-            Ok(())
-        }
+        Some(address) => serve_until_shutdown(&address),
         None => talk_to_itself(),
     }
+}
+
+fn serve_until_shutdown(address: &str) -> io::Result<()> {
+    let server = Server::bind(address, PATIENCE)?;
+    println!("http://{}/", server.address()?);
+    let running = {
+        let server = Arc::clone(&server);
+        spawn(move || server.run())
+    };
+    // A hook runs before anything else ends: servers that requests need would be there still.
+    smarm::on_shutdown(move || {
+        server.stop();
+        drop(running.join());
+    });
+    smarm::wait_for_shutdown();
+    println!("stopped");
+    Ok(())
 }
 
 fn talk_to_itself() -> io::Result<()> {

@@ -34,6 +34,8 @@
 //! - Blocking code goes to a pool of threads: [`block_on_io`], and [`fs`] for files. [`block_on`] runs a future.
 //! - A panic ends its actor only: it is told in one line, and reaches who joins. The root's panic is the caller's. [`link`] and [`monitor`]
 //!   tell others; a [`supervisor`] restarts what has failed, behind handles that stay valid.
+//! - A program ends in order: at `SIGTERM` and Ctrl-C under [`main`](macro@main), by [`shutdown()`], and when its root panics, supervisors and servers
+//!   end, then all others, the latest first, within a [time](runtime::Config::shutdown_timeout). [`on_shutdown`] runs before that.
 //!
 //! # Features
 //!

@@ -129,12 +129,17 @@ mod panics {
 mod caller {
     use super::*;
 
-    #[smarm::main(alloc = false, workers = 2, shutdown_timeout = "1min")]
+    // On a busy machine a thread may stand still, with a lock that another one wants.
+    #[smarm::main(alloc = false, workers = 2, shutdown_timeout = "1min", stall_after = "1min")]
     pub(crate) fn main() -> Result<(), smarm::CallError> {
         let server = Server.start();
         for _ in 0..4 {
             let server = server.clone();
-            drop(spawn(move || (0..).for_each(|n| assert_eq!(server.echo(n).unwrap(), n))));
+            drop(spawn(move || {
+                for n in 0.. {
+                    assert_eq!(server.echo(n).unwrap(), n);
+                }
+            }));
         }
         tell("ready");
         loop {
@@ -351,7 +356,7 @@ mod tcp {
         }
     }
 
-    #[smarm::main(alloc = false, workers = 2)]
+    #[smarm::main(alloc = false, workers = 2, stall_after = "1min")]
     pub(crate) fn main() -> io::Result<()> {
         let counter = Counter(0).start();
         let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -165,6 +165,17 @@ fn a_second_signal_kills_all_at_once_and_leaves_a_third_to_the_system() {
     }
 }
 
+#[test]
+fn a_signal_that_is_sent_twice_at_once_is_one() {
+    for _ in 0..10 {
+        let service = Service::ready("service");
+        // As coreutils' `timeout` does, which forwards to the program, and then to its group.
+        service.send(libc::SIGTERM);
+        service.send(libc::SIGTERM);
+        assert_eq!(service.end_with(0).len(), 4);
+    }
+}
+
 fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }

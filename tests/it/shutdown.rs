@@ -6,6 +6,7 @@ use smarm::__private::ServerOptions;
 use smarm::channel::{Receiver, Sender, bounded, oneshot};
 use smarm::net::{TcpListener, TcpStream};
 use smarm::runtime::{Config, Runtime, RuntimeHandle, init};
+use smarm::supervisor::Supervisor;
 use smarm::sync::{Barrier, Condvar, RwLock, Semaphore};
 use smarm::{
     Actor, ActorRef, CallError, Ctx, ExitReason, Handle, JoinHandle, Mutex, block_on, block_on_io, channel,
@@ -167,6 +168,44 @@ fn hooks_then_supervisors_then_servers_then_the_root_and_the_latest_first() {
                     "root"
                 ]
             );
+        }
+    });
+}
+
+#[test]
+fn supervisors_of_the_library_end_with_their_trees_before_servers() {
+    struct Child(&'static str, Sender<&'static str>);
+    #[smarm::actor]
+    impl Child {
+        pub fn nothing(&self) {}
+        #[on_exit]
+        fn bye(&mut self, why: &ExitReason) {
+            assert!(matches!(why, ExitReason::Shutdown), "{why}");
+            self.1.send(self.0).expect("the log is read later");
+        }
+    }
+    plain(|| {
+        for workers in [1, 2, 4] {
+            let (tell, log) = log();
+            patient(workers).run(move || {
+                let child = |name: &'static str, tell: &Sender<&'static str>| {
+                    let tell = tell.clone();
+                    smarm::supervisor::Child::new(name, move || Child(name, tell.clone()))
+                };
+                Child("server", tell.clone()).start();
+                let tree = Supervisor::one_for_one().child(child("a", &tell)).child(child("b", &tell));
+                let looping = smarm::supervisor::Child::new("looping", || {
+                    loop {
+                        sleep(Duration::from_millis(1));
+                    }
+                });
+                let inner = smarm::supervisor::Child::new("inner", move || {
+                    Supervisor::rest_for_one().child(child("c", &tell)).child(child("d", &tell))
+                });
+                tree.child(looping).child(inner).start().expect("it starts");
+                shut_down_and_stay();
+            });
+            assert_eq!(entries(log), ["d", "c", "b", "a", "server"]);
         }
     });
 }
@@ -433,7 +472,7 @@ fn hooks_of_a_run_that_nobody_shuts_down_are_dropped_at_its_end_and_do_not_run()
             on_shutdown(move || drop(panics));
         });
         tally.check();
-        runtime.run(|| shut_down_and_stay());
+        runtime.run(shut_down_and_stay);
     });
 }
 
@@ -568,8 +607,11 @@ fn a_shutdown_at_the_very_end_of_a_run_is_that_runs_or_the_next_ones() {
 
 // ---- waits ----------------------------------------------------------------------------------------------------------------
 
+/// What an actor waits in, and by what name.
+type Wait = (&'static str, Box<dyn FnOnce() + Send>);
+
 /// Has a shutdown come over actors that wait in these ways: each ends by it, and drops what it has.
-fn are_ended_in(waits: Vec<(&'static str, Box<dyn FnOnce() + Send>)>) {
+fn are_ended_in(waits: Vec<Wait>) {
     let tally = Tally::new();
     let actors: Vec<_> = (0..)
         .zip(waits)
@@ -885,6 +927,12 @@ impl Drop for Uncount {
     }
 }
 
+fn call_for_ever(server: &EchoHandle) {
+    for n in 0.. {
+        assert_eq!(server.echo(n).expect("it lives"), n);
+    }
+}
+
 #[test]
 fn an_actor_that_calls_a_server_which_the_shutdown_has_ended_ends_too() {
     plain(|| {
@@ -896,14 +944,12 @@ fn an_actor_that_calls_a_server_which_the_shutdown_has_ended_ends_too() {
                     let callers: Vec<_> = (0..4)
                         .map(|_| {
                             let server = server.clone();
-                            begun(move || {
-                                (0..).for_each(|n| assert_eq!(server.echo(n).expect("it lives"), n))
-                            })
+                            begun(move || call_for_ever(&server))
                         })
                         .collect();
                     spawn(shutdown);
                     on_shutdown(move || drop(callers));
-                    (0..).for_each(|n| assert_eq!(server.echo(n).expect("it lives"), n));
+                    call_for_ever(&server);
                 });
                 was_shut_down(ended);
             }
@@ -1114,6 +1160,30 @@ fn a_panic_of_the_root_shuts_the_others_down_in_order_and_resumes() {
             });
             assert_eq!(message_of(&*payload), Some("of the root"));
             assert_eq!(entries(log), ["hook", "server", "actor"]);
+        }
+    });
+}
+
+#[test]
+fn a_root_that_ends_itself_with_normal_shuts_nothing_down_and_with_shutdown_the_others() {
+    plain(|| {
+        for workers in [1, 2] {
+            let (tell, log) = log();
+            let ended = patient(workers).try_run(move || -> () {
+                on_shutdown(|| unreachable!("there is none"));
+                spawn(move || {
+                    sleep(Duration::from_millis(1));
+                    tell.send("finished").expect("the log is read later");
+                });
+                smarm::exit(ExitReason::Normal)
+            });
+            assert!(matches!(ended, Err(ExitReason::Normal)), "{ended:?}");
+            assert_eq!(entries(log), ["finished"]);
+            let ended = patient(workers).try_run(|| -> () {
+                spawn(|| sleep(HOUR));
+                smarm::exit(ExitReason::Shutdown)
+            });
+            was_shut_down(ended);
         }
     });
 }

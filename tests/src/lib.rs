@@ -82,6 +82,8 @@ mod pages {
     struct Supervision;
     #[doc = include_str!("../../docs/PANICS.md")]
     struct Panics;
+    #[doc = include_str!("../../docs/SHUTDOWN.md")]
+    struct Shutdown;
     #[doc = include_str!("../../docs/COMING_FROM.md")]
     struct ComingFrom;
 }

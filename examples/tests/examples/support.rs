@@ -13,14 +13,19 @@ const WATCHDOG_SECONDS: &str = "120";
 ///
 /// If the example is not built: cargo builds examples for a whole `cargo test`, not for `cargo test --test examples`.
 pub(crate) fn example(name: &str) -> Command {
+    let mut command = Command::new("timeout");
+    // In the foreground: else a signal that it passes on comes twice.
+    command.args(["--foreground", "--kill-after=1", WATCHDOG_SECONDS]).arg(program(name));
+    command
+}
+
+/// Where it is.
+pub(crate) fn program(name: &str) -> PathBuf {
     let this_test = std::env::current_exe().expect("the system knows what it runs");
     let profile_folder = this_test.ancestors().nth(2).expect("tests are built in <profile>/deps");
     let program = profile_folder.join("examples").join(name);
     assert!(program.is_file(), "{} is missing: run `cargo test -p smarm-examples`", program.display());
-    // In the foreground: else a signal that it passes on comes twice.
-    let mut command = Command::new("timeout");
-    command.args(["--foreground", "--kill-after=1", WATCHDOG_SECONDS]).arg(program);
-    command
+    program
 }
 
 /// How a run ended and what it wrote.

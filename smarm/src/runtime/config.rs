@@ -324,8 +324,8 @@ impl Config {
         self
     }
 
-    /// How long actors may take to end after a shutdown has begun; 5 s by default. Those that are left then are
-    /// killed, and those that a kill does not reach are named.
+    /// How long actors may take to end after a [shutdown](crate::shutdown()) has begun; 5 s by default. Those that are left then are
+    /// killed, and those that a kill does not reach within a second are named on standard error, and left behind.
     ///
     /// Zero kills at once.
     ///

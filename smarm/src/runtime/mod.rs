@@ -221,7 +221,8 @@ impl Runtime {
         let watch = Watch::new(&self.shared, passes_on.then_some(caller));
         let result = root.map_or(Err(ExitReason::Shutdown), |root| root.join_while(|| watch.look()));
         self.shared.expect_end(caller.pid().to_bits());
-        if result.is_err() {
+        // One that ends itself with `Normal` has returned without a value.
+        if result.as_ref().is_err_and(|reason| !reason.is_normal()) {
             watch.end();
         }
         self.shared.wake_one(); // all may sleep already, and only idle servers be left

@@ -10,10 +10,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::{Runtime, shutdown};
 use crate::sched::shared::{OwnThread, Shared};
 use crate::sys::signal::{Ear, Signals};
+
+/// What comes within so short a time is one signal. Who forwards it often does so to the program and to its group, as coreutils' `timeout`
+/// does, or in addition to a terminal.
+const BURST: Duration = Duration::from_millis(20);
 
 /// What a shell says of a program that a signal has ended: this, and the signal's number.
 const BY_SIGNAL: u8 = 128;
@@ -72,16 +77,24 @@ impl Drop for Listener {
 }
 
 fn listen(mut ear: Ear, signals: &Signals, shared: &Shared, latest: &AtomicI32) {
-    let mut heard: u32 = 0;
-    while let Some((signal, count)) = ear.listen() {
+    let note = |signal| {
         // Ordering: Relaxed. Read when this thread has ended.
         latest.store(signal, Ordering::Relaxed);
-        heard = heard.saturating_add(count);
-        if heard == 1 {
-            shutdown::begin(shared);
-        } else {
-            signals.give_back();
-            shutdown::hurry(shared);
-        }
+    };
+    if ear.listen() == 0 {
+        return;
+    }
+    thread::sleep(BURST);
+    let first = ear.latest();
+    if first == 0 {
+        return;
+    }
+    note(first);
+    shutdown::begin(shared);
+    let second = ear.listen();
+    if second != 0 {
+        note(second);
+        signals.give_back();
+        shutdown::hurry(shared);
     }
 }

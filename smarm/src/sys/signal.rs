@@ -20,7 +20,7 @@ use super::{errno, futex};
 /// Which of them; the others are left to the program.
 const SIGNALS: [i32; 2] = [libc::SIGTERM, libc::SIGINT];
 
-/// The latest signal in the low byte, 0 for [`Signals::stop`]; above it, how many have come.
+/// The latest signal in the low byte, 0 for [`Signals::stop`]; above it, how many have come, so that each changes the word.
 static NEWS: AtomicU32 = AtomicU32::new(0);
 const NUMBER_MASK: u32 = 0xff;
 const COUNT_SHIFT: u32 = NUMBER_MASK.count_ones();
@@ -123,19 +123,22 @@ pub(crate) struct Ear {
 }
 
 impl Ear {
-    /// Waits for news: the latest signal, and how many have come; `None` if no more will.
-    pub(crate) fn listen(&mut self) -> Option<(i32, u32)> {
+    /// Waits for news: the latest signal, or 0 if no more will come.
+    pub(crate) fn listen(&mut self) -> i32 {
         loop {
             // Ordering: Relaxed. As above.
             let news = NEWS.load(Ordering::Relaxed);
             if news != self.seen {
-                let count =
-                    (news >> COUNT_SHIFT).wrapping_sub(self.seen >> COUNT_SHIFT) & u32::MAX >> COUNT_SHIFT;
-                self.seen = news;
-                let number = (news & NUMBER_MASK) as i32;
-                return (number != 0).then_some((number, count));
+                return self.latest();
             }
             futex::wait(&NEWS, news, None);
         }
+    }
+
+    /// The latest signal by now, or 0 if no more will come. All until then count as heard.
+    pub(crate) fn latest(&mut self) -> i32 {
+        // Ordering: Relaxed. As above.
+        self.seen = NEWS.load(Ordering::Relaxed);
+        (self.seen & NUMBER_MASK) as i32
     }
 }

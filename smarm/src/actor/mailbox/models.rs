@@ -141,7 +141,7 @@ impl Server {
                     self.push_entry();
                 }
             }
-            Turn::Ended => self.state.finish(),
+            Turn::Ended => _ = self.state.finish(),
         }
         turn
     }

@@ -650,6 +650,83 @@ fn loom_mail_that_comes_as_the_server_ends_does_not_reach_the_next_one() {
     });
 }
 
+// ---- a shutdown -------------------------------------------------------------------------------------------------------
+
+#[test]
+fn loom_an_ask_ends_a_park_as_an_unpark_does_and_comes_once() {
+    model(|| {
+        let task = Task::running();
+        let asker = spawn(&task, |task| task.queue_after(task.state.ask(FIRST)));
+        let _ = task.park();
+        assert!(task.state.is_asked() && !task.state.is_killed());
+        let _ = asker.join().unwrap();
+        assert_eq!(task.state.ask(FIRST), Unpark::Pending);
+        assert!(!task.state.take_permit(), "it wakes once");
+    });
+}
+
+#[test]
+fn loom_of_who_asks_and_a_waker_one_pushes_a_parked_task() {
+    model(|| {
+        let task = Task::parked();
+        let asker = spawn(&task, |task| task.queue_after(task.state.ask(FIRST)));
+        let waker = spawn(&task, Task::unpark);
+        task.wait_for_push();
+        let answers = [asker, waker].map(|thread| thread.join().unwrap());
+        assert_eq!(count(&answers, &Unpark::Push), 1);
+        assert!(task.state.is_asked());
+    });
+}
+
+#[test]
+fn loom_an_ask_does_not_keep_a_queued_task_from_being_claimed() {
+    model(|| {
+        let task = Task::queued();
+        let asker = spawn(&task, |task| task.queue_after(task.state.ask(FIRST)));
+        assert_eq!(task.state.claim(FIRST), Claim::Run);
+        assert_eq!(asker.join().unwrap(), Unpark::Pending);
+        assert!(task.state.is_asked());
+    });
+}
+
+#[test]
+fn loom_a_task_that_goes_deaf_is_not_asked_any_more() {
+    model(|| {
+        let task = Task::running();
+        let _ = task.state.ask(FIRST);
+        let (asker, killer) = (spawn(&task, |task| task.state.ask(FIRST)), spawn(&task, Task::kill));
+        task.state.go_deaf();
+        let _ = (asker.join().unwrap(), killer.join().unwrap());
+        assert!(!task.state.is_to_leave() && task.state.is_deaf());
+    });
+}
+
+#[test]
+fn loom_a_server_that_wants_to_rest_as_it_is_to_end_is_queued_once() {
+    model(|| {
+        let task = Task::running();
+        let ender = spawn(&task, |task| task.activate_after(task.state.end(FIRST)));
+        let sender = spawn(&task, Task::mail);
+        let rest = task.rest();
+        let answers = [ender, sender].map(|thread| thread.join().unwrap());
+        assert_eq!(count(&answers, &Unpark::Activate), usize::from(rest == Rest::Idle), "{answers:?}");
+        assert!(task.claim_if_queued());
+        assert!(task.state.is_ending());
+        assert!(task.state.finish(), "whoever has asked is told");
+    });
+}
+
+#[test]
+fn loom_an_idle_server_is_not_asked() {
+    model(|| {
+        let task = Task::idle();
+        let asker = spawn(&task, |task| task.state.ask(FIRST));
+        let sent = task.mail();
+        assert_eq!((asker.join().unwrap(), sent), (Unpark::Pending, Unpark::Activate));
+        assert!(task.claim_if_queued());
+    });
+}
+
 // ---- inspection -------------------------------------------------------------------------------------------------------
 
 #[test]
