@@ -14,6 +14,11 @@ const PANICKED: i32 = 101;
 /// What a shell says of a program that a signal has ended: this, and the signal's number.
 const BY_SIGNAL: i32 = 128;
 
+/// The line by which the chaos build gives its seed.
+fn is_seed(line: &str) -> bool {
+    line.starts_with("smarm: chaos,")
+}
+
 /// A program that runs.
 struct Service {
     child: Child,
@@ -55,6 +60,9 @@ impl Service {
             self.stderr.read_line(&mut line).expect("its standard error");
             assert!(!line.is_empty(), "`{begin}` never came: {:?}", self.told);
             let line = line.trim_end().to_owned();
+            if is_seed(&line) {
+                continue;
+            }
             self.told.push(line.clone());
             if let Some(rest) = line.strip_prefix(begin) {
                 return rest.trim().to_owned();
@@ -72,8 +80,7 @@ impl Service {
     fn end(mut self) -> (ExitStatus, Vec<String>) {
         let mut rest = String::new();
         self.stderr.read_to_string(&mut rest).expect("its standard error");
-        let lines = rest.lines().filter(|line| !line.starts_with("smarm: chaos,"));
-        self.told.extend(lines.map(str::to_owned));
+        self.told.extend(rest.lines().filter(|line| !is_seed(line)).map(str::to_owned));
         (self.child.wait().expect("its end"), self.told)
     }
 

@@ -397,6 +397,7 @@ fn a_hook_may_wait_and_call_and_spawn_and_everything_is_there_still() {
         let (told, tell) = oneshot();
         on_shutdown(move || {
             assert!(is_shutting_down());
+            wait_for_shutdown(); // that it knows
             assert_eq!(server.echo(7).expect("it lives"), 7);
             sleep(Duration::from_millis(2));
             assert_eq!(spawn(|| sleep(Duration::from_millis(2))).join().ok(), Some(()));

@@ -78,7 +78,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// ```
 #[track_caller]
 pub fn shutdown() {
-    with_shared("smarm::shutdown", begin);
+    let place = Location::caller();
+    with_shared("smarm::shutdown", |shared| begin_at(shared, place));
 }
 
 /// Whether a [`shutdown`] of the runtime has begun: of the current actor's, or of the one that this thread has entered. Never parks, and costs
@@ -105,7 +106,8 @@ pub fn is_shutting_down() -> bool {
 ///
 /// From then on the actor sees to its end by itself: the shutdown does not end its waits, nor those of the actors that it spawns from then
 /// on. It has until the deadline. For the root of a service, and for actors that have to say goodbye to somebody. A server has
-/// `#[on_exit]` for that; a handler should not wait here, as its own server is waited for.
+/// `#[on_exit]` for that; a handler should not wait here, as its own server is waited for. In a hook, which the others wait for, it returns
+/// at once.
 ///
 /// May park; on a plain thread that has [entered](crate::RuntimeHandle::enter) a runtime it blocks. A safe point, at which a kill is delivered.
 /// While its actor unwinds it returns at once. Under `#[smarm::main]`, where a signal may come, it is never reported as a deadlock.
@@ -133,7 +135,7 @@ pub fn wait_for_shutdown() {
 }
 
 fn wait_for_ask(shared: &Shared, slot: SlotRef) {
-    while !shared.shutdown.has_asked() {
+    while !shared.shutdown.has_asked() && !slot.is_told() {
         if park::may_not_wait(slot, "`wait_for_shutdown`") {
             return;
         }
@@ -225,12 +227,16 @@ fn prepare(
 /// Begins a shutdown, unless one has begun.
 #[track_caller]
 pub(super) fn begin(shared: &Shared) {
+    begin_at(shared, Location::caller());
+}
+
+fn begin_at(shared: &Shared, place: &'static Location<'static>) {
     let deadline_ns = clock::deadline_after(shared.settings.shutdown_timeout);
     let Some(hooks) = shared.shutdown.begin(deadline_ns) else { return };
     if hooks.is_empty() && !shared.is_busy() {
         return shared.shutdown.ask(); // nobody is there to be asked
     }
-    let steward = prepare(Box::new(move || conduct(hooks)), STEWARD, Location::caller());
+    let steward = prepare(Box::new(move || conduct(hooks)), STEWARD, place);
     match launch(shared, steward) {
         Ok(steward) => drop(steward),
         // Nobody is left of a runtime that has ended.
