@@ -28,12 +28,14 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use sample::{Outcome, Program, Request};
+use smarm_benches::contender::Kind;
 use smarm_benches::workload::Workload;
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
         Ok(Command::Compare(args)) => compare(&args),
         Ok(Command::Sample { kind, request }) => sample::take_here(kind, request),
+        Ok(Command::List(args)) => list(&args),
         Ok(Command::Help) => println!("{}", args::USAGE),
         Err(mistake) => {
             eprintln!("compare: {mistake}\n{}", args::USAGE);
@@ -41,6 +43,21 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// A line for each workload, which `benches/sweep.py` reads: name, group, size, operations, runtimes.
+fn list(args: &Args) {
+    for &workload in &args.workloads {
+        let size = args.size_of(workload);
+        let can = |kind: &Kind| kind.takes_part_in(workload) && kind.obstacle(workload, size).is_none();
+        let runtimes: Vec<&str> = Kind::ALL.into_iter().filter(can).map(Kind::name).collect();
+        println!(
+            "{workload} {} {size} {} {}",
+            workload.group(),
+            workload.operations(size),
+            runtimes.join(",")
+        );
+    }
 }
 
 fn compare(args: &Args) {
@@ -72,11 +89,6 @@ fn interleave(programs: &[Program], request: Request, rounds: usize) -> Vec<Outc
 
 impl Args {
     fn size_of(&self, workload: Workload) -> u64 {
-        let scaled = (workload.full_size() as f64 * self.scale) as u64;
-        match workload {
-            // A complete tree needs a power of ten.
-            Workload::Skynet => 10_u64.pow(scaled.max(1).ilog10()),
-            _ => scaled.max(1000),
-        }
+        workload.fit((workload.full_size() as f64 * self.scale) as u64)
     }
 }

@@ -26,8 +26,8 @@ fn load_average() -> String {
 }
 
 pub(crate) fn workload(workload: Workload, size: u64) {
-    let (title, goal) = (workload.title(), workload.goal());
-    println!("\n{workload}: {title}, N = {}; {goal}", workload.operations(size));
+    let (group, title, goal) = (workload.group(), workload.title(), workload.goal());
+    println!("\n{workload} ({group}): {title}, N = {}; {goal}", workload.operations(size));
     println!("  workers  runtime  {:^30}  {:>9}  {:>9}", "wall", "CPU", "first run");
 }
 
