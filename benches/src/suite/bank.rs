@@ -77,7 +77,7 @@ async fn by_tokio(size: u64) -> u64 {
         let wave = first..size.min(first + OPEN);
         for transfer in wave.clone() {
             let (from, to) = parties(transfer);
-            accounts[from].send(Message::Pay(1, accounts[to].clone())).ok().expect("it lives to the end");
+            accounts[from].send(Message::Pay(1, accounts[to].clone())).expect("it lives to the end");
         }
         for _ in wave {
             done += told.recv().await.expect("we hold a sender") as u64;
@@ -94,7 +94,7 @@ async fn keep_account(mut mail: UnboundedReceiver<Message>, teller: UnboundedSen
         match message {
             Message::Pay(amount, to) => {
                 balance -= amount;
-                to.send(Message::Take(amount)).ok().expect("it lives to the end");
+                to.send(Message::Take(amount)).expect("it lives to the end");
             }
             Message::Take(amount) => {
                 balance += amount;

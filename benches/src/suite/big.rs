@@ -96,10 +96,10 @@ async fn play_by_tokio(
     mut receiver: UnboundedReceiver<Message>,
     done: UnboundedSender<()>,
 ) -> u64 {
-    let answer = |from: usize| all[from].send(Message::Pong).ok().expect("all live to the end");
+    let answer = |from: usize| all[from].send(Message::Pong).expect("all live to the end");
     for turn in 0..turns {
         let ping = Message::Ping(number as usize);
-        all[somebody(number, turn)].send(ping).ok().expect("all live to the end");
+        all[somebody(number, turn)].send(ping).expect("all live to the end");
         while let Message::Ping(from) = receiver.recv().await.expect("we hold a sender") {
             answer(from);
         }

@@ -14,20 +14,13 @@ pub(super) const MANY_TIMERS: Case = Case {
     title: "sleep once for 1 to 10 ms, actors",
     group: Group::TokioFavoured,
     size: 20_000,
-    smarm: |size| {
-        join_actors((0..size).map(|number| smarm::spawn(move || one(smarm::sleep(nap(number))))).collect())
-    },
+    smarm: |size| join_actors((0..size).map(|number| smarm::spawn(move || by_smarm(number))).collect()),
     tokio: |size| {
-        Box::pin(async move {
-            let sleeper = |number| tokio::spawn(async move { one(tokio::time::sleep(nap(number)).await) });
-            join_tasks((0..size).map(sleeper).collect()).await
-        })
-    },
-    may: Some(|size| {
-        join_coroutines(
-            (0..size).map(|number| go!(move || one(may::coroutine::sleep(nap(number))))).collect(),
+        Box::pin(
+            async move { join_tasks((0..size).map(|number| tokio::spawn(by_tokio(number))).collect()).await },
         )
-    }),
+    },
+    may: Some(|size| join_coroutines((0..size).map(|number| go!(move || by_may(number))).collect())),
     sleeps: true,
     ..Case::PLAIN
 };
@@ -36,6 +29,17 @@ fn nap(number: u64) -> Duration {
     Duration::from_micros(1000 + mix(number) % 9000)
 }
 
-fn one((): ()) -> u64 {
+fn by_smarm(number: u64) -> u64 {
+    smarm::sleep(nap(number));
+    1
+}
+
+async fn by_tokio(number: u64) -> u64 {
+    tokio::time::sleep(nap(number)).await;
+    1
+}
+
+fn by_may(number: u64) -> u64 {
+    may::coroutine::sleep(nap(number));
     1
 }

@@ -118,12 +118,12 @@ async fn dine_by_tokio(
 ) -> u64 {
     for _ in 0..meals {
         loop {
-            ask.send(Wish::Forks(seat)).ok().expect("the arbiter lives as long as we");
+            ask.send(Wish::Forks(seat)).expect("the arbiter lives as long as we");
             if answers.recv().await.expect("the arbiter answers") {
                 break;
             }
         }
-        ask.send(Wish::Done(seat)).ok().expect("the arbiter lives as long as we");
+        ask.send(Wish::Done(seat)).expect("the arbiter lives as long as we");
     }
     meals
 }

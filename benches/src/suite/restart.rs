@@ -80,10 +80,10 @@ async fn by_tokio(size: u64) -> u64 {
     let mut server = started.recv().await.expect("the supervisor starts one");
     let mut sum = 0;
     for _ in 0..size {
-        server.send(Message::Fail).ok().expect("it waits for mail");
+        server.send(Message::Fail).expect("it waits for mail");
         server = started.recv().await.expect("the supervisor starts another one");
         let (reply, answer) = oneshot::channel();
-        server.send(Message::Get(reply)).ok().expect("it waits for mail");
+        server.send(Message::Get(reply)).expect("it waits for mail");
         sum += answer.await.expect("it answers");
     }
     drop(server);
@@ -96,7 +96,7 @@ async fn supervise(ready: UnboundedSender<UnboundedSender<Message>>) {
     loop {
         let (sender, mail) = unbounded_channel();
         let server = tokio::spawn(serve(mail));
-        ready.send(sender).ok().expect("the client waits");
+        ready.send(sender).expect("the client waits");
         if server.await.is_ok() {
             return;
         }

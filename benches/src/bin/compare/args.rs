@@ -10,14 +10,15 @@ use crate::sample::{Program, Request};
 
 pub(crate) const USAGE: &str = "\
 usage: compare list [--scale F]
-       compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH]
+       compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH] [--write]
 
   --only      workloads, by their names or those they have in other suites (default: all; `compare list` has them)
   --rounds    samples of each runtime (default: 7)
   --runtimes  of smarm, tokio, may, actix, kameo, ractor, threads (default: all that the workload is a question to)
   --workers   worker counts (default: 1,2)
   --scale     multiplies every size; figures away from 1 are for a quick look only
-  --go        the program built from benches/peers/main.go";
+  --go        the program built from benches/peers/main.go
+  --write     also writes the table into docs/BENCHMARKS.md, and a chart into docs/benchmarks.svg";
 
 /// What to compare.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) programs: Vec<Program>,
     pub(crate) workers: Vec<usize>,
     pub(crate) scale: f64,
+    /// Whether the page is written anew.
+    pub(crate) write: bool,
 }
 
 /// What this process is asked to do.
@@ -52,6 +55,7 @@ impl Command {
             programs: Kind::ALL.map(Program::Ourselves).to_vec(),
             workers: vec![1, 2],
             scale: 1.0,
+            write: false,
         };
         let mut go = None;
         let mut is_list = false;
@@ -72,6 +76,7 @@ impl Command {
                     args.workers = value()?.split(',').map(positive).collect::<Result<_, _>>()?;
                 }
                 "--scale" => args.scale = number(&value()?)?,
+                "--write" => args.write = true,
                 "--go" => go = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("{word} is unknown")),
             }

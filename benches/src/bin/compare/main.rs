@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p smarm-benches --bin compare -- [--only ring,pingpong] [--rounds 7]
-//!     [--runtimes smarm,tokio,may,actix,kameo,ractor] [--workers 1,2] [--scale 1.0] [--go PATH]
+//!     [--runtimes smarm,tokio,may,actix,kameo,ractor] [--workers 1,2] [--scale 1.0] [--go PATH] [--write]
 //! ```
 //!
 //! **Unit**: nanoseconds per operation, on the wall and of processor time (all threads; it shows who spins).
@@ -21,6 +21,8 @@
 //! figure there. What would be unfair among server actors is said in `workloads.rs`.
 
 mod args;
+mod chart;
+mod page;
 mod report;
 mod sample;
 
@@ -33,7 +35,12 @@ use smarm_benches::workload::Workload;
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
-        Ok(Command::Compare(args)) => compare(&args),
+        Ok(Command::Compare(args)) => {
+            if let Err(mistake) = compare(&args) {
+                eprintln!("compare: {mistake}");
+                return ExitCode::FAILURE;
+            }
+        }
         Ok(Command::Sample { kind, request }) => sample::take_here(kind, request),
         Ok(Command::List(args)) => list(&args),
         Ok(Command::Help) => println!("{}", args::USAGE),
@@ -60,7 +67,9 @@ fn list(args: &Args) {
     }
 }
 
-fn compare(args: &Args) {
+fn compare(args: &Args) -> Result<(), String> {
+    let mut rows = Vec::new();
+    let load_before = report::load_average();
     report::heading(args);
     for &workload in &args.workloads {
         report::workload(workload, args.size_of(workload));
@@ -69,10 +78,14 @@ fn compare(args: &Args) {
         for &workers in &args.workers {
             let request = Request { workload, workers, size: args.size_of(workload) };
             let outcomes = interleave(&programs, request, args.rounds);
-            report::rows(request, &programs, &outcomes);
+            rows.extend(report::rows(request, &programs, &outcomes));
         }
     }
     report::ending();
+    if args.write {
+        page::write(&rows, args.rounds, [&load_before, &report::load_average()])?;
+    }
+    Ok(())
 }
 
 /// One sample of each program, then the next round; a program that failed once is not asked again.
