@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::measure::Memory;
+use crate::suite::Case;
 use crate::workload::Workload;
 use crate::workloads::{
     actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, smarm_servers, tokio_impl, tokio_servers,
@@ -28,11 +29,14 @@ pub enum Kind {
     Kameo,
     /// ractor, on the same runtime as [`Kind::Tokio`].
     Ractor,
+    /// Threads of the operating system, as many as there would be actors. They use all processors.
+    Threads,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Smarm, Self::Tokio, Self::May, Self::Actix, Self::Kameo, Self::Ractor];
+    pub const ALL: [Self; 7] =
+        [Self::Smarm, Self::Tokio, Self::May, Self::Actix, Self::Kameo, Self::Ractor, Self::Threads];
 
     /// The name on a command line.
     #[must_use]
@@ -44,6 +48,7 @@ impl Kind {
             Self::Actix => "actix",
             Self::Kameo => "kameo",
             Self::Ractor => "ractor",
+            Self::Threads => "threads",
         }
     }
 
@@ -51,7 +56,7 @@ impl Kind {
     #[must_use]
     pub fn lacks_servers(self) -> Option<&'static str> {
         match self {
-            Self::May => Some("has no server actors"),
+            Self::May | Self::Threads => Some("has no server actors"),
             Self::Smarm | Self::Tokio | Self::Actix | Self::Kameo | Self::Ractor => None,
         }
     }
@@ -65,7 +70,16 @@ impl Kind {
     /// Whether the workload is a question to it at all.
     #[must_use]
     pub fn takes_part_in(self, workload: Workload) -> bool {
-        if workload.needs_servers() { self != Self::May } else { self.has_plain_actors() }
+        match workload {
+            Workload::Case(case) => match self {
+                Self::Smarm | Self::Tokio => true,
+                Self::May => case.may.is_some(),
+                Self::Threads => case.threads.is_some(),
+                Self::Actix | Self::Kameo | Self::Ractor => false,
+            },
+            _ if workload.needs_servers() => self.lacks_servers().is_none(),
+            _ => self.has_plain_actors(),
+        }
     }
 
     /// Why this runtime cannot run the workload, if so.
@@ -114,6 +128,7 @@ enum Started {
     Actix(actix_impl::Arbiters),
     Kameo(tokio::runtime::Runtime),
     Ractor(tokio::runtime::Runtime),
+    Threads,
 }
 
 impl fmt::Debug for Started {
@@ -125,6 +140,7 @@ impl fmt::Debug for Started {
             Self::Actix(_) => "Actix",
             Self::Kameo(_) => "Kameo",
             Self::Ractor(_) => "Ractor",
+            Self::Threads => "Threads",
         })
     }
 }
@@ -143,6 +159,7 @@ impl Contender {
             Kind::Actix => Started::Actix(actix_impl::start(workers)),
             Kind::Kameo => Started::Kameo(tokio_impl::start(workers)),
             Kind::Ractor => Started::Ractor(tokio_impl::start(workers)),
+            Kind::Threads => Started::Threads,
         };
         Self { runtime }
     }
@@ -153,15 +170,25 @@ impl Contender {
     ///
     /// If the result is wrong, or the runtime does not support the workload.
     pub fn run(&self, workload: Workload, size: u64) {
-        let sum = match &self.runtime {
+        check(workload, size, self.sum_of(workload, size));
+    }
+
+    /// Runs a workload to its end, and gives its sum, for [`check`]: to know what it should be may take as long as the work.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime does not support the workload.
+    #[must_use]
+    pub fn sum_of(&self, workload: Workload, size: u64) -> u64 {
+        match &self.runtime {
             Started::Smarm(runtime) => smarm_impl::run(runtime, workload, size),
             Started::Tokio(runtime) => tokio_impl::run(runtime, workload, size),
             Started::May => may_impl::run(workload, size),
             Started::Actix(arbiters) => actix_impl::run(arbiters, workload, size),
             Started::Kameo(runtime) => kameo_impl::run(runtime, workload, size),
             Started::Ractor(runtime) => ractor_impl::run(runtime, workload, size),
-        };
-        assert_eq!(sum, workload.expected(size), "{workload} of size {size} was not done in full");
+            Started::Threads => run_by_threads(workload, size),
+        }
     }
 
     /// Spawns `actors` that wait on a channel of their own, calls `measure` on a plain thread while all of
@@ -180,8 +207,8 @@ impl Contender {
             Started::Smarm(runtime) => smarm_impl::park(runtime, actors, measure),
             Started::Tokio(runtime) => tokio_impl::park(runtime, actors, measure),
             Started::May => may_impl::park(actors, measure),
-            Started::Actix(_) | Started::Kameo(_) | Started::Ractor(_) => {
-                panic!("all its actors are servers")
+            Started::Actix(_) | Started::Kameo(_) | Started::Ractor(_) | Started::Threads => {
+                panic!("all its actors are servers, or it has none")
             }
         }
     }
@@ -203,8 +230,24 @@ impl Contender {
             Started::Kameo(runtime) => kameo_impl::keep(runtime, servers, measure),
             Started::Ractor(runtime) => ractor_impl::keep(runtime, servers, measure),
             Started::Smarm(runtime) => smarm_servers::keep(runtime, servers, measure),
-            Started::May => panic!("may has no server actors"),
+            Started::May | Started::Threads => panic!("it has no server actors"),
         }
+    }
+}
+
+/// Whether a run has done all of its work.
+///
+/// # Panics
+///
+/// If the sum is wrong.
+pub fn check(workload: Workload, size: u64, sum: u64) {
+    assert_eq!(sum, workload.expected(size), "{workload} of size {size} was not done in full");
+}
+
+fn run_by_threads(workload: Workload, size: u64) -> u64 {
+    match workload {
+        Workload::Case(Case { threads: Some(run), .. }) => run(size),
+        _ => panic!("{workload} makes no sense on threads"),
     }
 }
 
@@ -217,9 +260,10 @@ mod tests {
 
     fn runs_every_workload(kind: Kind) {
         let contender = Contender::start(kind, 2);
-        for workload in Workload::ALL {
-            if kind.takes_part_in(workload) && kind.obstacle(workload, SMALL).is_none() {
-                contender.run(workload, SMALL);
+        for workload in Workload::all() {
+            let size = workload.fit(SMALL);
+            if kind.takes_part_in(workload) && kind.obstacle(workload, size).is_none() {
+                contender.run(workload, size);
             }
         }
     }
@@ -261,6 +305,11 @@ mod tests {
     fn ractor_runs_servers() {
         runs_every_workload(Kind::Ractor);
         runs_servers(Kind::Ractor);
+    }
+
+    #[test]
+    fn threads_run_what_makes_sense() {
+        runs_every_workload(Kind::Threads);
     }
 
     #[test]

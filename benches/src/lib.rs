@@ -15,6 +15,7 @@
 pub mod connections;
 pub mod contender;
 pub mod measure;
+pub mod suite;
 pub mod timers;
 pub mod workload;
 pub mod workloads;

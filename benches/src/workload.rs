@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::suite::{ALIASES, CASES, Case, Group};
+
 /// Actors that yield in [`Workload::Yield`].
 pub const YIELDERS: u64 = 1000;
 /// Actors in the ring of [`Workload::Ring`].
@@ -61,6 +63,8 @@ pub enum Workload {
     /// Server actors are started, told one number and to stop after it, a [`WAVE`] at a time; then the end of
     /// each of the wave is waited for. An operation is one server's life.
     StartStop,
+    /// One of those that have a file of their own: see [`suite`](crate::suite).
+    Case(&'static Case),
 }
 
 /// What smarm should take, as a fraction of the best rival's time.
@@ -114,7 +118,13 @@ impl fmt::Display for Goal {
 
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 15] = [
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Self::BUILT_IN.into_iter().chain(CASES.iter().map(Self::Case)).collect()
+    }
+
+    /// Those that each runtime's file in [`workloads`](crate::workloads) has.
+    const BUILT_IN: [Self; 15] = [
         Self::Yield,
         Self::Chain,
         Self::SpawnJoin,
@@ -151,6 +161,7 @@ impl Workload {
             Self::Call => "call",
             Self::Cast => "cast",
             Self::StartStop => "startstop",
+            Self::Case(case) => case.name,
         }
     }
 
@@ -173,6 +184,7 @@ impl Workload {
             Self::Call => "call a server actor, round trips",
             Self::Cast => "cast to a server actor",
             Self::StartStop => "start a server actor, cast, stop, wait for its end",
+            Self::Case(case) => case.title,
         }
     }
 
@@ -182,7 +194,32 @@ impl Workload {
         match self {
             Self::SpawnJoin | Self::PingPong | Self::Call => 200_000,
             Self::StartStop | Self::Sleep => 100_000,
+            Self::Case(case) => case.size,
             _ => 1_000_000,
+        }
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn group(self) -> Group {
+        match self {
+            Self::Chain | Self::Yield => Group::General,
+            Self::Mpsc1 | Self::Mpsc4 => Group::SmarmFavoured,
+            Self::PingPong | Self::Ring => Group::Savina,
+            Self::Call | Self::Cast | Self::StartStop => Group::Servers,
+            Self::Case(case) => case.group,
+            _ => Group::More,
+        }
+    }
+
+    /// The size nearest to this one that it can have.
+    #[must_use]
+    pub fn fit(self, size: u64) -> u64 {
+        match self {
+            // A complete tree needs a power of ten.
+            Self::Skynet => 10_u64.pow(size.max(1).ilog10()),
+            Self::Case(case) => (case.fit)(size),
+            _ => size.max(1000),
         }
     }
 
@@ -202,6 +239,7 @@ impl Workload {
         match self {
             // A whole tree: 1 + 10 + .. + size.
             Self::Skynet => (SKYNET_CHILDREN as u64 * size - 1) / (SKYNET_CHILDREN as u64 - 1),
+            Self::Case(case) => (case.operations)(size),
             _ => size,
         }
     }
@@ -218,6 +256,7 @@ impl Workload {
         match self {
             Self::Yield => size / YIELDERS * YIELDERS,
             Self::Ring => size,
+            Self::Case(case) => (case.expected)(size),
             Self::Mutex => size / LOCKERS * LOCKERS,
             Self::Sleep => size / SLEEPERS * SLEEPERS,
             _ => triangle(size),
@@ -230,7 +269,7 @@ impl Workload {
         match self {
             Self::PingPong => Goal::AtMost(0.4),
             Self::Bounded => Goal::AtMost(0.6),
-            Self::MpscApart => Goal::None,
+            Self::MpscApart | Self::Case(_) => Goal::None,
             Self::Mutex => Goal::AtMostOf(1.0, &["go"]),
             Self::Sleep => Goal::AtMostCpu(0.7),
             Self::Call => Goal::AtMostOf(0.3, ACTOR_CRATES),
@@ -262,8 +301,9 @@ impl FromStr for Workload {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
+        let ours = ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours);
+        Self::all().into_iter().find(|workload| workload.name() == ours).ok_or_else(|| {
+            let known = Self::all().into_iter().map(Self::name).collect::<Vec<_>>().join(", ");
             format!("no workload is called {name:?}; there are {known}")
         })
     }

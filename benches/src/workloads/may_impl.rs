@@ -38,6 +38,7 @@ pub fn run(workload: Workload, size: u64) -> u64 {
         Workload::Mutex => locks(size),
         Workload::Sleep => sleeps(size),
         Workload::Call | Workload::Cast | Workload::StartStop => panic!("may has no server actors"),
+        Workload::Case(case) => (case.may.expect("it takes part where it can"))(size),
     }))
 }
 

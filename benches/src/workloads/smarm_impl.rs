@@ -1,5 +1,6 @@
 //! The workloads on smarm.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,10 +12,27 @@ use super::smarm_servers;
 use crate::measure::Memory;
 use crate::workload::{BOUND, LOCKERS, RING_MEMBERS, SKYNET_CHILDREN, SLEEPERS, Workload, YIELDERS, nap};
 
-/// Starts a runtime with exactly this many workers.
+/// Starts a runtime with exactly this many workers. `SMARM_ALLOC_INTERVAL` and `SMARM_TIMESLICE_CYCLES` replace its defaults, for
+/// `benches/sweep.py`.
+///
+/// # Panics
+///
+/// If one of these is set and not a number that smarm takes.
 #[must_use]
 pub fn start(workers: usize) -> Runtime {
-    runtime::init(Config::exact(workers))
+    let mut config = Config::exact(workers);
+    if let Some(events) = setting("SMARM_ALLOC_INTERVAL") {
+        config = config.alloc_interval(events);
+    }
+    if let Some(cycles) = setting("SMARM_TIMESLICE_CYCLES") {
+        config = config.timeslice_cycles(cycles);
+    }
+    runtime::init(config)
+}
+
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}: write a number above 0, or unset it")))
 }
 
 /// Runs a workload and returns its sum.
@@ -35,6 +53,7 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
         Workload::Call => smarm_servers::call(size),
         Workload::Cast => smarm_servers::cast(size),
         Workload::StartStop => smarm_servers::start_stop(size),
+        Workload::Case(case) => (case.smarm)(size),
     })
 }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::tokio_servers;
 use crate::measure::Memory;
+use crate::suite::Case;
 use crate::workload::{BOUND, LOCKERS, RING_MEMBERS, SKYNET_CHILDREN, SLEEPERS, Workload, YIELDERS, nap};
 
 /// Starts the flavour that is best for this many workers: `current_thread` for one, `multi_thread` for more.
@@ -41,7 +42,7 @@ fn builder(workers: usize) -> Builder {
 ///
 /// If the threads of another runtime cannot be started, which it takes for sleeps: the timers cost something where nobody sleeps.
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
-    if workload == Workload::Sleep {
+    if matches!(workload, Workload::Sleep | Workload::Case(Case { sleeps: true, .. })) {
         let workers = runtime.metrics().num_workers();
         let runtime = builder(workers).enable_time().build().expect("tokio starts");
         return run_root(&runtime, body(workload, size));
@@ -66,6 +67,7 @@ async fn body(workload: Workload, size: u64) -> u64 {
         Workload::Call => tokio_servers::call(size).await,
         Workload::Cast => tokio_servers::cast(size).await,
         Workload::StartStop => tokio_servers::start_stop(size).await,
+        Workload::Case(case) => (case.tokio)(size).await,
     }
 }
 

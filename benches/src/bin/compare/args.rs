@@ -9,15 +9,16 @@ use smarm_benches::workload::Workload;
 use crate::sample::{Program, Request};
 
 pub(crate) const USAGE: &str = "\
-usage: compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH]
+usage: compare list [--scale F]
+       compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH] [--write]
 
-  --only      workloads: yield, chain, spawnjoin, skynet, pingpong, ring, mpsc4, mpsc1, mpscapart, bounded,
-              mutex, sleep, call, cast, startstop (default: all)
+  --only      workloads, by their names or those they have in other suites (default: all; `compare list` has them)
   --rounds    samples of each runtime (default: 7)
-  --runtimes  of smarm, tokio, may, actix, kameo, ractor (default: all that the workload is a question to)
+  --runtimes  of smarm, tokio, may, actix, kameo, ractor, threads (default: all that the workload is a question to)
   --workers   worker counts (default: 1,2)
   --scale     multiplies every size; figures away from 1 are for a quick look only
-  --go        the program built from benches/peers/main.go";
+  --go        the program built from benches/peers/main.go
+  --write     also writes the table into docs/BENCHMARKS.md, and a chart into docs/benchmarks.svg";
 
 /// What to compare.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) programs: Vec<Program>,
     pub(crate) workers: Vec<usize>,
     pub(crate) scale: f64,
+    /// Whether the page is written anew.
+    pub(crate) write: bool,
 }
 
 /// What this process is asked to do.
@@ -39,25 +42,30 @@ pub(crate) enum Command {
         kind: Kind,
         request: Request,
     },
+    /// Print what there is to compare.
+    List(Args),
     Help,
 }
 
 impl Command {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut args = Args {
-            workloads: Workload::ALL.to_vec(),
+            workloads: Workload::all(),
             rounds: 7,
             programs: Kind::ALL.map(Program::Ourselves).to_vec(),
             workers: vec![1, 2],
             scale: 1.0,
+            write: false,
         };
         let mut go = None;
+        let mut is_list = false;
         while let Some(word) = words.next() {
             if word == "--help" || word == "-h" {
                 return Ok(Self::Help);
             }
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
+                "list" => is_list = true,
                 "sample" => return Self::parse_sample(words),
                 "--only" => args.workloads = list(&value()?)?,
                 "--rounds" => args.rounds = positive(&value()?)?,
@@ -68,12 +76,13 @@ impl Command {
                     args.workers = value()?.split(',').map(positive).collect::<Result<_, _>>()?;
                 }
                 "--scale" => args.scale = number(&value()?)?,
+                "--write" => args.write = true,
                 "--go" => go = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("{word} is unknown")),
             }
         }
         args.programs.extend(go.map(Program::Go));
-        Ok(Self::Compare(args))
+        Ok(if is_list { Self::List(args) } else { Self::Compare(args) })
     }
 
     /// `sample RUNTIME WORKLOAD WORKERS SIZE`, as [`Program`] writes it.

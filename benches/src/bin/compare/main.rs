@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p smarm-benches --bin compare -- [--only ring,pingpong] [--rounds 7]
-//!     [--runtimes smarm,tokio,may,actix,kameo,ractor] [--workers 1,2] [--scale 1.0] [--go PATH]
+//!     [--runtimes smarm,tokio,may,actix,kameo,ractor] [--workers 1,2] [--scale 1.0] [--go PATH] [--write]
 //! ```
 //!
 //! **Unit**: nanoseconds per operation, on the wall and of processor time (all threads; it shows who spins).
@@ -21,6 +21,8 @@
 //! figure there. What would be unfair among server actors is said in `workloads.rs`.
 
 mod args;
+mod chart;
+mod page;
 mod report;
 mod sample;
 
@@ -28,12 +30,19 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use sample::{Outcome, Program, Request};
+use smarm_benches::contender::Kind;
 use smarm_benches::workload::Workload;
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
-        Ok(Command::Compare(args)) => compare(&args),
+        Ok(Command::Compare(args)) => {
+            if let Err(mistake) = compare(&args) {
+                eprintln!("compare: {mistake}");
+                return ExitCode::FAILURE;
+            }
+        }
         Ok(Command::Sample { kind, request }) => sample::take_here(kind, request),
+        Ok(Command::List(args)) => list(&args),
         Ok(Command::Help) => println!("{}", args::USAGE),
         Err(mistake) => {
             eprintln!("compare: {mistake}\n{}", args::USAGE);
@@ -43,7 +52,24 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn compare(args: &Args) {
+/// A line for each workload, which `benches/sweep.py` reads: name, group, size, operations, runtimes.
+fn list(args: &Args) {
+    for &workload in &args.workloads {
+        let size = args.size_of(workload);
+        let can = |kind: &Kind| kind.takes_part_in(workload) && kind.obstacle(workload, size).is_none();
+        let runtimes: Vec<&str> = Kind::ALL.into_iter().filter(can).map(Kind::name).collect();
+        println!(
+            "{workload} {} {size} {} {}",
+            workload.group(),
+            workload.operations(size),
+            runtimes.join(",")
+        );
+    }
+}
+
+fn compare(args: &Args) -> Result<(), String> {
+    let mut rows = Vec::new();
+    let load_before = report::load_average();
     report::heading(args);
     for &workload in &args.workloads {
         report::workload(workload, args.size_of(workload));
@@ -52,10 +78,14 @@ fn compare(args: &Args) {
         for &workers in &args.workers {
             let request = Request { workload, workers, size: args.size_of(workload) };
             let outcomes = interleave(&programs, request, args.rounds);
-            report::rows(request, &programs, &outcomes);
+            rows.extend(report::rows(request, &programs, &outcomes));
         }
     }
     report::ending();
+    if args.write {
+        page::write(&rows, args.rounds, [&load_before, &report::load_average()])?;
+    }
+    Ok(())
 }
 
 /// One sample of each program, then the next round; a program that failed once is not asked again.
@@ -72,11 +102,6 @@ fn interleave(programs: &[Program], request: Request, rounds: usize) -> Vec<Outc
 
 impl Args {
     fn size_of(&self, workload: Workload) -> u64 {
-        let scaled = (workload.full_size() as f64 * self.scale) as u64;
-        match workload {
-            // A complete tree needs a power of ten.
-            Workload::Skynet => 10_u64.pow(scaled.max(1).ilog10()),
-            _ => scaled.max(1000),
-        }
+        workload.fit((workload.full_size() as f64 * self.scale) as u64)
     }
 }

@@ -3,6 +3,7 @@
 use smarm_benches::workload::{Goal, Workload};
 
 use crate::args::Args;
+use crate::page::Row;
 use crate::sample::{Outcome, Program, Request, Sample};
 
 const OURS: &str = "smarm";
@@ -20,18 +21,18 @@ pub(crate) fn ending() {
     println!("\nload average after: {}", load_average());
 }
 
-fn load_average() -> String {
+pub(crate) fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn workload(workload: Workload, size: u64) {
-    let (title, goal) = (workload.title(), workload.goal());
-    println!("\n{workload}: {title}, N = {}; {goal}", workload.operations(size));
+    let (group, title, goal) = (workload.group(), workload.title(), workload.goal());
+    println!("\n{workload} ({group}): {title}, N = {}; {goal}", workload.operations(size));
     println!("  workers  runtime  {:^30}  {:>9}  {:>9}", "wall", "CPU", "first run");
 }
 
-pub(crate) fn rows(request: Request, programs: &[Program], outcomes: &[Outcome]) {
+pub(crate) fn rows(request: Request, programs: &[Program], outcomes: &[Outcome]) -> Option<Row> {
     for (program, outcome) in programs.iter().zip(outcomes) {
         print!("  {:>7}  {:<7}  ", request.workers, program.name());
         match outcome {
@@ -40,7 +41,7 @@ pub(crate) fn rows(request: Request, programs: &[Program], outcomes: &[Outcome])
             Outcome::Unsupported(why) => println!("{why}"),
         }
     }
-    ratio_row(request, programs, outcomes);
+    ratio_row(request, programs, outcomes)
 }
 
 fn row(samples: &[Sample]) {
@@ -51,7 +52,7 @@ fn row(samples: &[Sample]) {
     println!("{:>10.1} {range:<19}  {:>9.1}  {:>9.1}", wall.median, cpu.median, first.median);
 }
 
-fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) {
+fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) -> Option<Row> {
     let goal = request.workload.goal();
     let measured = || {
         programs.iter().zip(outcomes).filter_map(|(program, outcome)| match outcome {
@@ -68,7 +69,7 @@ fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) {
     let best = measured()
         .filter(|(name, _)| *name != OURS && goal.counts(name))
         .min_by(|a, b| median(a.1).total_cmp(&median(b.1)));
-    let (Some((_, ours)), Some((rival, theirs))) = (ours, best) else { return };
+    let ((_, ours), (rival, theirs)) = (ours?, best?);
     let wall = ratios(ours, theirs, |sample| sample.wall);
     let cpu = ratios(ours, theirs, |sample| sample.cpu);
     let counted = if by_cpu { cpu.median } else { wall.median };
@@ -81,6 +82,16 @@ fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) {
         "           smarm / {rival}: {:.2} ({:.2} .. {:.2}) wall, {:.2} CPU{verdict}",
         wall.median, wall.min, wall.max, cpu.median
     );
+    let wall_median = |samples: &[Sample]| Spread::of(samples.iter().map(|sample| sample.wall)).median;
+    Some(Row {
+        workload: request.workload,
+        operations: request.workload.operations(request.size),
+        workers: request.workers,
+        medians: measured().map(|(name, samples)| (name, wall_median(samples))).collect(),
+        rival,
+        wall: [wall.min, wall.median, wall.max],
+        cpu: cpu.median,
+    })
 }
 
 /// Round by round: both samples of a round met the same noise.

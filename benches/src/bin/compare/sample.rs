@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use smarm_benches::contender::{Contender, Kind};
+use smarm_benches::contender::{Contender, Kind, check};
 use smarm_benches::measure::{cost_of, per_operation};
 use smarm_benches::workload::Workload;
 
@@ -45,12 +45,13 @@ impl Program {
     pub(crate) fn takes_part_in(&self, workload: Workload) -> bool {
         match self {
             Self::Ourselves(kind) => kind.takes_part_in(workload),
-            Self::Go(_) => !workload.needs_servers(),
+            Self::Go(_) => !workload.needs_servers() && !matches!(workload, Workload::Case(_)),
         }
     }
 
     fn obstacle(&self, request: Request) -> Option<&'static str> {
         match self {
+            Self::Ourselves(Kind::Threads) if request.workers == 1 => Some("use all processors"),
             Self::Ourselves(kind) => kind.obstacle(request.workload, request.size),
             Self::Go(_) => None,
         }
@@ -152,8 +153,10 @@ impl Outcome {
 pub(crate) fn take_here(kind: Kind, request: Request) {
     let Request { workload, workers, size } = request;
     let contender = Contender::start(kind, workers);
-    let ((), first) = cost_of(|| contender.run(workload, size));
-    let ((), cost) = cost_of(|| contender.run(workload, size));
+    let (first_sum, first) = cost_of(|| contender.sum_of(workload, size));
+    let (sum, cost) = cost_of(|| contender.sum_of(workload, size));
+    check(workload, size, first_sum);
+    check(workload, size, sum);
     println!(
         "{kind} {workload} {workers} {size} {} {} {}",
         first.wall.as_nanos(),
