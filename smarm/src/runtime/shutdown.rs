@@ -422,6 +422,8 @@ impl<'a> Watch<'a> {
 }
 
 /// The run has ended. Hooks that did not run are dropped: what they panic with has been told of by the panic hook.
+// Not inlined: who calls it parks, and this counts panics, in a thread-local.
+#[inline(never)]
 pub(super) fn clear(shared: &Shared) {
     for hook in shared.shutdown.clear() {
         panic::catch_unwind(AssertUnwindSafe(|| drop(hook))).ok();
