@@ -93,11 +93,7 @@ impl<T> JoinHandle<T> {
             if park::may_not_wait(slot, "`join`") {
                 return Err(ExitReason::Unwinding);
             }
-            // A shutdown does not end the wait for one whom it has asked, too.
-            match self.wait_kind(slot) {
-                WaitKind::Join => park::deliver_kill_alone(slot),
-                _ => park::deliver_kill(slot),
-            }
+            park::deliver_kill_alone(slot);
             let ControlFlow::Continue(deadline_ns) = look() else {
                 return Err(ExitReason::Killed);
             };
@@ -110,8 +106,13 @@ impl<T> JoinHandle<T> {
                 if wait::waits(self.pid) {
                     wait::lock_waiters_in_cycle(slot, self.pid).into_iter().for_each(park::unpark);
                 }
-                park::park(slot, self.wait_kind(slot), Some(&header.wait), deadline_ns);
+                let kind = self.wait_kind(slot);
+                park::park(slot, kind, Some(&header.wait), deadline_ns);
                 header.deregister(me);
+                // A shutdown does not end the wait for one whom it has asked, too.
+                if kind != WaitKind::Join && !header.is_done() {
+                    park::deliver_kill(slot);
+                }
             }
         }
         Ok(())
