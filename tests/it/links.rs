@@ -397,3 +397,25 @@ fn chains_of_links_end_together_whatever_the_order() {
         });
     }
 }
+
+#[test]
+fn after_unlink_has_returned_no_signal_comes() {
+    for workers in [1, 2, 4] {
+        on(workers, || {
+            let exits = trap_exit();
+            for round in 0..500 {
+                let other = smarm::Builder::new().spread().spawn(move || {
+                    (0..round % 7).for_each(|_| yield_now());
+                    exit(broken());
+                });
+                let other = other.unwrap();
+                link(other.pid());
+                (0..round % 5).for_each(|_| yield_now());
+                unlink(other.pid());
+                while exits.try_recv().is_ok() {}
+                other.join().unwrap_err();
+                assert!(exits.try_recv().is_err(), "round {round}");
+            }
+        });
+    }
+}

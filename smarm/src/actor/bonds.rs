@@ -16,7 +16,7 @@
 //!
 //! - A link is on both sides or, while one side ends, on none that counts: who ends takes its bonds out of the table, and signals those in
 //!   whose bonds it finds itself. So nothing is signalled after `unlink` has returned, and nothing twice.
-//! - Two locks are never held at once. What is told or dropped (an `ExitReason` may own a payload of the user's) is so outside of them.
+//! - Two locks of the table are never held at once. What is dropped (an `ExitReason` may own a payload of the user's) is so outside of them.
 //! - A bond with an actor that has ended is refused ([`tie`]), and its maker acts as if the end had been told with
 //!   [`ExitReason::NoProc`].
 
@@ -111,55 +111,33 @@ pub(super) fn unlink(me: Pid, other: Pid) {
     with(other, |bonds| bonds.links.remove(&me));
 }
 
-/// What an exit signal does.
-enum Effect {
-    Nothing,
-    Message(Trap),
-    Death,
-}
-
 impl Bonds {
-    fn effect(&mut self, to: Pid, from: Pid, reason: &ExitReason) -> Effect {
-        match &self.trap {
-            Some(trap) => Effect::Message(trap.clone()),
-            None if reason.is_normal() && to != from => Effect::Nothing,
-            None => {
-                if self.verdict.is_none() && !slot_of(to).state.was_killed() {
-                    self.verdict = Some(reason.clone());
-                }
-                Effect::Death
-            }
+    /// Does to the actor what an exit signal does. Under the lock, so that it is done when `unlink` returns; it never parks, and drops nothing
+    /// of the user's, since the caller has the reason. A trap to which nobody listens any more, to be dropped.
+    fn suffer(&mut self, to: Pid, from: Pid, reason: &ExitReason) -> Option<Trap> {
+        let trapped = |trap: &mut Trap| trap.send(Exit { pid: from, reason: reason.clone() });
+        if self.trap.as_mut().is_some_and(trapped) {
+            return None;
         }
-    }
-}
-
-/// Does what an exit signal does.
-fn carry_out(effect: Effect, to: Pid, from: Pid, reason: &ExitReason) {
-    match effect {
-        Effect::Nothing => {}
-        Effect::Death => park::kill(to),
-        Effect::Message(trap) => {
-            if !trap.send(Exit { pid: from, reason: reason.clone() }) {
-                // Nobody listens any more: it traps no longer.
-                let trap = with(to, |bonds| bonds.trap.take());
-                let effect = with(to, |bonds| bonds.effect(to, from, reason));
-                carry_out(effect.unwrap_or(Effect::Nothing), to, from, reason);
-                drop(trap);
+        let deaf = self.trap.take(); // it traps no longer
+        if !reason.is_normal() || to == from {
+            if self.verdict.is_none() && !slot_of(to).state.was_killed() {
+                self.verdict = Some(reason.clone());
             }
+            park::kill(to);
         }
+        deaf
     }
 }
 
 /// Sends an exit signal to an actor. Nothing happens if it has ended.
 pub(super) fn signal(to: Pid, from: Pid, reason: &ExitReason) {
-    let effect = tie(to, |bonds| bonds.effect(to, from, reason));
-    carry_out(effect.unwrap_or(Effect::Nothing), to, from, reason);
+    drop(tie(to, |bonds| bonds.suffer(to, from, reason)));
 }
 
 /// The same from an actor that has ended, if the two are linked still.
 fn signal_link(to: Pid, from: Pid, reason: &ExitReason) {
-    let effect = with(to, |bonds| bonds.links.remove(&from).then(|| bonds.effect(to, from, reason)));
-    carry_out(effect.flatten().unwrap_or(Effect::Nothing), to, from, reason);
+    drop(with(to, |bonds| bonds.links.remove(&from).then(|| bonds.suffer(to, from, reason))));
 }
 
 /// Has exit signals come here instead of ending the actor. The trap before.

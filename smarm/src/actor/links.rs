@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
 
 use super::bonds;
 use crate::channel::{self, Receiver, RecvArm, RecvError, RecvTimeoutError, Sender, TryRecvError};
@@ -21,11 +20,10 @@ pub struct Exit {
 }
 
 /// Where exit signals go instead of ending the actor.
-#[derive(Clone)]
 pub(super) enum Trap {
     Channel(Sender<Exit>),
     /// To a server; false if it has ended.
-    Server(Arc<dyn Fn(Exit) -> bool + Send + Sync>),
+    Server(Box<dyn Fn(Exit) -> bool + Send>),
 }
 
 impl Trap {

@@ -458,7 +458,7 @@ impl<M> Core<M> {
     {
         let (life, reference) = (self.pid(), SystemRef::new(self));
         let push = move |exit| reference.push(System::News(life, News::Exit(exit)));
-        drop(bonds::set_trap(life, Trap::Server(Arc::new(push))));
+        drop(bonds::set_trap(life, Trap::Server(Box::new(push))));
     }
 
     fn tell_joiners(&self) {

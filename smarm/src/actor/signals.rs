@@ -58,11 +58,11 @@ fn payload_of(info: &PanicInfo) -> Box<dyn Any + Send> {
 ///
 /// smarm::run(|| {
 ///     let signals = smarm::signals();
-///     let child = smarm::spawn(|| panic!("{} {}", "not", "today"));
+///     let child = smarm::spawn(|| std::panic::panic_any(404_u32));
 ///     match signals.recv().unwrap() {
 ///         Signal::Panic(pid, payload) => {
 ///             assert_eq!(pid, child.pid());
-///             assert_eq!(payload.downcast_ref::<String>().unwrap(), "not today");
+///             assert_eq!(payload.downcast_ref::<u32>(), Some(&404));
 ///         }
 ///         other => unreachable!("{other:?}"),
 ///     }
