@@ -26,7 +26,6 @@ mod storm;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Once;
 
 /// Where a workload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,10 +147,10 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("savina_threadring", "ring"),
 ];
 
-/// Makes panics silent in this process, and as cheap as they can be, for whatever runtime.
+/// Makes panics silent in this process, and as cheap as they can be, for whatever runtime. Each run does so again: a runtime of smarm that has
+/// started since has put its own hook in place.
 fn silence_panics() {
-    static SILENCED: Once = Once::new();
-    SILENCED.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+    std::panic::set_hook(Box::new(|_| {}));
 }
 
 /// A few nanoseconds of work that no compiler can leave out, and no two numbers share.

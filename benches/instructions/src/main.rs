@@ -44,6 +44,9 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[&str]) -> Result<(), String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Err("the limits are those of x86-64; other processors have other instructions".to_owned());
+    }
     match words {
         ["repeat", operation, count] => {
             let count = count.parse().map_err(|_| format!("{count:?} is not a count\n{USAGE}"))?;
@@ -55,7 +58,7 @@ fn run(words: &[&str]) -> Result<(), String> {
             let operations: Vec<Operation> = names.split(',').map(str::parse).collect::<Result<_, _>>()?;
             check(&operations)
         }
-        ["--update"] => limits::write(&count(&Operation::ALL)?),
+        ["--update"] => update(),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -64,18 +67,28 @@ fn run(words: &[&str]) -> Result<(), String> {
     }
 }
 
-fn count(operations: &[Operation]) -> Result<Vec<(Operation, f64)>, String> {
-    if !cfg!(target_arch = "x86_64") {
-        return Err("the limits are those of x86-64; other processors have other instructions".to_owned());
-    }
-    operations.iter().map(|&operation| Ok((operation, callgrind::instructions_of(operation)?))).collect()
+/// How often an operation is counted where one count is not enough; the least is taken. A look at the clock is due after so much time, not
+/// after so many instructions, so a busy machine adds one or two in a hundred.
+const COUNTS: usize = 3;
+
+fn update() -> Result<(), String> {
+    let least = |operation| Ok((operation, least_of(COUNTS, f64::INFINITY, operation)?));
+    limits::write(&Operation::ALL.into_iter().map(least).collect::<Result<Vec<_>, String>>()?)
+}
+
+fn least_of(counts: usize, first: f64, operation: Operation) -> Result<f64, String> {
+    (0..counts).try_fold(first, |least, _| Ok(callgrind::instructions_of(operation)?.min(least)))
 }
 
 fn check(operations: &[Operation]) -> Result<(), String> {
     let limits = Limits::read()?;
     println!("{:<12}{:>14}{:>10}{:>10}", "operation", "instructions", "limit's", "change");
     let mut breaches = Vec::new();
-    for (operation, count) in count(operations)? {
+    for &operation in operations {
+        let mut count = callgrind::instructions_of(operation)?;
+        if matches!(limits.judge(operation, count), Verdict::Worse(_)) {
+            count = least_of(COUNTS - 1, count, operation)?;
+        }
         match limits.judge(operation, count) {
             Verdict::Same(before) => row(operation, count, before, ""),
             Verdict::Better(before) => row(operation, count, before, "better: --update keeps it so"),
@@ -85,7 +98,7 @@ fn check(operations: &[Operation]) -> Result<(), String> {
                     .push(format!("{operation} ({}): {before:.1} before, {count:.1} now", operation.title()));
             }
             Verdict::Unknown => {
-                breaches.push(format!("{operation}: {count:.1}, and limits.txt has no line for it"))
+                breaches.push(format!("{operation}: {count:.1}, and limits.txt has no line for it"));
             }
         }
     }
