@@ -110,6 +110,9 @@ impl Obituary {
 }
 
 /// Runs what may panic after the actor's end is decided: the first reason wins, the hook has told of the second.
+///
+/// Not inlined: who catches a panic counts it, in a thread-local, and some who call this switch.
+#[inline(never)]
 pub(super) fn shielded(f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         // Its destructor may panic in turn: that one is forgotten.
