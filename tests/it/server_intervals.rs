@@ -190,7 +190,10 @@ fn it_ends_with_its_server_however_that_ends_and_leaves_no_timer() {
                     }
                     let why = clock.join();
                     assert_eq!(why.is_normal(), way < 2);
-                    assert_eq!(inside.stats().sleeping_count(), 0);
+                    // Another worker's timer goes when that worker next looks.
+                    while inside.stats().sleeping_count() > 0 {
+                        yield_now();
+                    }
                     assert_eq!(tally.alive(), 0);
                     tally.check();
                     assert!(timers.into_iter().all(|timer| !timer.cancel()));

@@ -77,7 +77,8 @@ fn a_panic_of_the_root_is_counted_as_one() {
         let runtime = runtime(1);
         panic_payload(|| runtime.run(|| panic!("of the root")));
         let exited = runtime.stats().exited();
-        assert_eq!((exited.normal, exited.panicked), (0, 1));
+        assert_eq!(exited.panicked, 1);
+        assert!(exited.normal <= 1, "the actor that conducts the shutdown, if somebody was left for it");
     });
 }
 

@@ -100,7 +100,7 @@ impl Counters {
     }
 }
 
-/// How many actors ended, by reason.
+/// How many actors ended, by reason. Those on which a [shutdown](crate::shutdown()) and its hooks run count, too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct ExitCounts {
