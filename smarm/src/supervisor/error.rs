@@ -111,7 +111,7 @@ impl fmt::Display for ChildError {
             Self::Running => f.write_str("the child runs: terminate it first"),
             Self::Restarting => f.write_str("the child is about to be restarted: terminate it first"),
             Self::NotStarted { reason } => write!(f, "the child could not be started: {reason}"),
-            Self::TooMany { most } => write!(f, "the supervisor has {most} children, and may not have more"),
+            Self::TooMany { most } => write!(f, "the supervisor has as many children as it may have: {most}"),
             Self::NotSignificant { objection } => f.write_str(objection),
             Self::Supervisor(error) => write!(f, "the supervisor could not be asked: {error}"),
         }
