@@ -638,10 +638,6 @@ fn values_arrive_once_or_not_at_all_whoever_selects() {
 }
 
 #[test]
-#[cfg_attr(
-    smarm_chaos,
-    ignore = "fails for one seed in ten: a meeting that one side counts and the other does not; not understood yet"
-)]
 fn two_selects_meet_in_one_of_two_rendezvous() {
     for workers in [1, 2, 4] {
         on(workers, || {

@@ -135,6 +135,8 @@ impl<T, W: Party> Exchange<T, W> {
     /// The next message, and whom to unpark.
     pub(super) fn take(&mut self) -> Option<(T, Option<W>)> {
         match self.queue.pop_front() {
+            // A rendezvous has no room: who waits to send there goes on waiting.
+            Some(message) if self.is_rendezvous() => Some((message, None)),
             Some(message) => Some((message, self.admit())),
             None => self.take_from_sender().map(|(message, sender)| (message, Some(sender))),
         }
