@@ -362,11 +362,13 @@ fn listed(lines: Vec<String>) -> String {
     text
 }
 
-/// What a report adds for an actor that was switched out in the middle of something, such as a lock of `std` that others now wait for.
-fn where_switched_out(slot: &Slot) -> &'static str {
-    // A guess: it may run on at any time.
-    if slot.wait_kind.get() == WaitKind::Allocation { " (switched out in an allocation)" } else { "" }
+/// Whether the actor was switched out in the middle of something, such as a lock of `std` that others now wait for. A guess: it may run on at
+/// any time.
+fn is_switched_out(slot: &Slot) -> bool {
+    slot.wait_kind.get() == WaitKind::Allocation
 }
+
+const SWITCHED_OUT: &str = " (switched out in an allocation)";
 
 /// All actors of all runtimes, for a watchdog that is about to give up.
 pub(crate) fn dump() -> String {
@@ -379,7 +381,10 @@ pub(crate) fn dump() -> String {
             Seen::Parked => Some(describe_parked(slot)),
             Seen::Queued => Some(describe_active(slot, is_held, ", is queued")),
             Seen::Idle => Some(describe_active(slot, is_held, ", is idle")),
-            Seen::Running => Some(describe_active(slot, is_held, ", runs") + where_switched_out(slot)),
+            Seen::Running if is_switched_out(slot) => {
+                Some(describe_active(slot, is_held, ", runs") + SWITCHED_OUT)
+            }
+            Seen::Running => Some(describe_active(slot, is_held, ", runs")),
         };
         listed(actors.filter_map(line).collect())
     })
@@ -398,15 +403,17 @@ pub(crate) fn survivors(shared: &Shared) -> String {
                 Some(describe_parked(slot) + ", where its kill is masked")
             }
             Seen::Parked => Some(describe_parked(slot)),
+            // Asked once: it may run on while it is described.
+            Seen::Running if is_switched_out(slot) => {
+                Some(describe_active(slot, is_held, WAITS) + SWITCHED_OUT)
+            }
             Seen::Running if !shared.workers().any(|worker| worker.runs(slot)) => {
-                Some(describe_active(slot, is_held, WAITS) + where_switched_out(slot))
+                Some(describe_active(slot, is_held, WAITS))
             }
             Seen::Running if slot.state.is_deaf() => {
                 Some(describe_active(slot, is_held, &format!(", runs{SWALLOWED}")))
             }
-            Seen::Running => Some(
-                describe_active(slot, is_held, ", does not come to a safe point") + where_switched_out(slot),
-            ),
+            Seen::Running => Some(describe_active(slot, is_held, ", does not come to a safe point")),
             Seen::Queued | Seen::Idle => Some(describe_active(slot, is_held, WAITS)),
         };
         listed(actors.filter_map(line).collect())
