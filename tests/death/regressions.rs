@@ -2,7 +2,7 @@
 
 use smarm::channel::oneshot;
 use smarm::{Builder, JoinHandle, channel, current, run, sleep, spawn, yield_now};
-use smarm_tests::{in_child, runtime};
+use smarm_tests::{in_child, page_faults, resident_kib, runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -84,8 +84,41 @@ fn stacks_that_are_being_trimmed_are_not_missed() {
                     yield_now();
                 }
                 release(held);
-                // At this moment idle workers trim: more or less of that before the next round.
+                // In the chaos build idle workers trim at this moment: more or less of that before the next round.
                 sleep(Duration::from_micros(round * 7 % 200));
+            }
+        });
+    });
+    ended.is_success();
+}
+
+#[test]
+fn stacks_stay_warm_for_a_moment_and_are_then_given_back() {
+    const ACTORS: usize = 4000;
+    const PAGE_KIB: u64 = 4;
+    fn burst() {
+        let started = Arc::new(AtomicUsize::new(0));
+        let held = hold(ACTORS, &started);
+        while started.load(SeqCst) < ACTORS {
+            yield_now();
+        }
+        release(held);
+    }
+    let ended = in_child(|| {
+        runtime(1).run(|| {
+            burst();
+            let faults_of_burst = |_| {
+                sleep(Duration::from_millis(1)); // an idle worker gives back what nobody needs
+                let before = page_faults();
+                burst();
+                page_faults() - before
+            };
+            // The machine may stand still for longer than the moment.
+            let least = (0..10).map(faults_of_burst).min().expect("there are ten");
+            assert!(least < ACTORS as u64 / 2, "{least} faults of a burst of {ACTORS} actors");
+            let full = resident_kib();
+            while resident_kib() + ACTORS as u64 * PAGE_KIB / 2 > full {
+                sleep(Duration::from_millis(50));
             }
         });
     });

@@ -5,7 +5,7 @@ use smarm::{
     Builder, ExitReason, JoinHandle, channel, current, kill, mask_kill, park_current, scope, sleep, spawn,
     unpark, yield_now,
 };
-use smarm_tests::{Tally, Token, actors, in_child, on, panic_message, plain, runtime};
+use smarm_tests::{Tally, Token, actors, in_child, on, panic_message, plain, resident_kib, runtime};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -532,12 +532,6 @@ fn a_parked_actor_needs_little_more_than_a_page() {
     const ACTORS: u64 = 20_000;
     /// 4.4 KiB, and some for the counts' own inaccuracy.
     const LIMIT_BYTES: u64 = 4608;
-    fn resident_kib() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.expect("every process has memory").trim().trim_end_matches(" kB");
-        kib.parse().expect("a number of kB")
-    }
     /// Starts an actor for each receiver, and lets all of them park.
     fn park_all(receivers: Vec<channel::Receiver<()>>) -> Vec<JoinHandle<()>> {
         let (count, parked) = (receivers.len(), Arc::new(AtomicUsize::new(0)));

@@ -4,7 +4,7 @@
 
 use smarm::channel::{Receiver, Sender};
 use smarm::{CallError, ReplyTo, channel, dead_letters, kill, sleep, spawn, yield_now};
-use smarm_tests::{Rng, Tally, Token, in_child, on, plain, runtime};
+use smarm_tests::{Rng, Tally, Token, in_child, on, plain, resident_kib, runtime};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -146,12 +146,6 @@ fn a_handler_that_calls_stays_on_its_thread() {
 }
 
 // ---- stacks and memory --------------------------------------------------------------------------------------------------
-
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it is there");
-    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
-}
 
 struct Small(#[expect(dead_code, reason = "a state of some size")] u64, bool);
 

@@ -4,6 +4,7 @@
 //! through [`actors`], [`on`], [`plain`] or [`in_child`], each of which watches it.
 
 mod child;
+mod memory;
 mod panics;
 mod reset;
 mod rng;
@@ -13,6 +14,7 @@ mod watchdog;
 use smarm::runtime::{Config, Deadlock, Runtime, init};
 
 pub use child::{Child, Ended, in_child};
+pub use memory::{page_faults, resident_kib};
 pub use panics::{message_of, panic_message, panic_payload};
 pub use reset::reset;
 pub use rng::Rng;

@@ -13,7 +13,7 @@ mod tree;
 mod waits;
 
 use smarm::runtime::{Config, Deadlock, init};
-use smarm_tests::{Tally, Token, Watchdog};
+use smarm_tests::{Tally, Token, Watchdog, resident_kib};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -82,12 +82,6 @@ fn run_seed(kind: &Kind, seed: u64) {
     tally.check();
 }
 
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
-}
-
 /// One after the other: each looks at the memory of the whole process.
 fn take_turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -119,6 +113,8 @@ fn run_seeds(kind: &Kind) {
             warm = resident_kib();
         }
     }
+    // It is still this test's turn: both are of the whole process.
+    assert_eq!(smarm::__private::bonds(), 0, "links, monitors and keepers go with their actors");
     let grown = resident_kib().saturating_sub(warm);
     assert!(grown <= GROWTH_KIB, "{grown} KiB more than after the first quarter of the seeds");
 }
@@ -160,7 +156,6 @@ static ALLOC: smarm::Alloc = smarm::Alloc::system();
 #[test]
 fn random_trees_end_with_the_right_children_and_leave_nothing_behind() {
     run_seeds(&Kind { name: "trees", root: tree::root, switches_in_alloc: false, leaves_timers: false });
-    assert_eq!(smarm::__private::bonds(), 0, "links, monitors and keepers go with their actors");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! As much of one thing as a machine gives: thousands of connections, a million timers.
 
-use crate::{first_seed, number, resident_kib, take_turn};
+use crate::{first_seed, number, take_turn};
 use smarm::channel::{Receiver, Sender};
 use smarm::net::{TcpListener, TcpStream};
 use smarm::{Timer, channel, spawn};
-use smarm_tests::{Rng, Tally, Token, Watchdog, reset, runtime};
+use smarm_tests::{Rng, Tally, Token, Watchdog, reset, resident_kib, runtime};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,7 @@
 //! | slots, stacks | the largest index and the highest address that as many new actors get |
 //! | memory | `/proc/self/status` |
 
-use crate::{first_seed, number, resident_kib, take_turn};
+use crate::{first_seed, number, take_turn};
 use smarm::channel::{bounded, oneshot};
 use smarm::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use smarm::runtime::{Config, Deadlock, Runtime, RuntimeStats, init};
@@ -17,7 +17,7 @@ use smarm::{
     ExitReason, JoinHandle, Mutex, block_on, block_on_io, channel, park_current, scope, sleep, spawn,
     yield_now,
 };
-use smarm_tests::{Rng, Tally, Token, Watchdog};
+use smarm_tests::{Rng, Tally, Token, Watchdog, resident_kib};
 use std::fs;
 use std::io::{Read, Write, pipe};
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 
 const WORKERS: usize = 4;
 const ACTORS: usize = 1000;
+/// More than a round ever has alive, so that they need all slots and stacks that rounds have left, wherever those are kept.
+const PROBES: usize = 4 * ACTORS;
 const ROUNDS: u64 = 12;
 /// After so many everything is as large as it becomes, but for what each worker keeps at hand.
 const WARM_ROUNDS: u64 = 4;
@@ -341,10 +343,10 @@ fn settles<T: PartialEq + std::fmt::Debug>(expected: &T, look: impl Fn() -> T) {
     assert_eq!(found, *expected, "something is left behind");
 }
 
-/// What as many actors get as a round has, all alive at once: the largest index of a slot, and the highest address of a stack.
+/// What many actors get, all alive at once: the largest index of a slot, and the highest address of a stack.
 fn highest() -> (u32, usize) {
     let (tx, rx) = channel();
-    let actors: Vec<_> = (0..ACTORS)
+    let actors: Vec<_> = (0..PROBES)
         .map(|_| {
             let tx = tx.clone();
             spawn(move || {
@@ -354,7 +356,7 @@ fn highest() -> (u32, usize) {
             })
         })
         .collect();
-    let seen: Vec<_> = rx.iter().take(ACTORS).collect();
+    let seen: Vec<_> = rx.iter().take(PROBES).collect();
     actors.iter().for_each(JoinHandle::kill);
     actors.into_iter().for_each(|actor| drop(actor.join()));
     let slot = seen.iter().map(|(slot, _)| *slot).max();

@@ -22,6 +22,7 @@ use std::thread;
 
 use super::shared::{OwnThread, Shared};
 use super::worker::Worker;
+use crate::sys::stack;
 
 /// What a worker is there for; see the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,7 +164,8 @@ impl Shared {
         thread::Builder::new().name(format!("smarm-{}", worker.position())).spawn(body)
     }
 
-    /// Waits for the threads of all workers. A thread's panic is a bug of ours, and goes on here.
+    /// Waits for the threads of all workers, and gives back what they had for actors to come. A thread's panic is a bug of ours, and goes
+    /// on here.
     pub(crate) fn join_workers(&self) {
         let threads = std::mem::take(&mut self.crew.roster().threads);
         for thread in threads {
@@ -171,6 +173,7 @@ impl Shared {
                 std::panic::resume_unwind(payload);
             }
         }
+        stack::trim_at_once();
     }
 
     // ---- spares -------------------------------------------------------------------------------------------------------

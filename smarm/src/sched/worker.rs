@@ -488,23 +488,32 @@ impl Worker {
         false
     }
 
+    /// Gives back the pages of stacks that nobody needs. When there will be more; `None` if there is work.
+    fn trim_stacks(&self) -> Option<u64> {
+        loop {
+            let next_ns = stack::trim();
+            if next_ns > 0 {
+                return Some(next_ns);
+            }
+            if self.sees_work() {
+                return None;
+            }
+        }
+    }
+
     fn sleep_until_notified(&'static self) {
         self.sleep.drowse();
         if self.sees_work() {
             return self.sleep.awake();
         }
-        while stack::trim() {
-            if self.sees_work() {
-                return self.sleep.awake();
-            }
-        }
+        let Some(trim_at_ns) = self.trim_stacks() else { return self.sleep.awake() };
         self.sticky_len.set(0);
         // SAFETY: the owner's thread.
         self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
         // SAFETY: as above.
         let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
         let nap = quiet::fall_idle(self.shared(), self);
-        let deadline_ns = self.next_firing_ns().min(reply_ns).min(nap.check_at_ns());
+        let deadline_ns = self.next_firing_ns().min(reply_ns).min(nap.check_at_ns()).min(trim_at_ns);
         let mut more_events = true;
         // Falling idle may have queued a server that is to end.
         if self.deque.is_empty() && self.sleep.fall_asleep() {

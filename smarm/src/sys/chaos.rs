@@ -9,6 +9,7 @@
 //! | a woken actor does not run in its waker's place, or not in the order of the wakes | `Worker::{wake, take_lifo, take_heir, push_woken}` |
 //! | a park returns for no reason; so does a system call that waits | `task::park`, `sys::{epoll, futex}` |
 //! | what can move is queued elsewhere, and taken however young it is | `Worker::{push_movable, activate}`, `is_older` |
+//! | the pages of stacks that nobody uses go back to the kernel at once | `sys::stack` |
 //! | a thread stands still, for a moment or for long, between two steps of a protocol | [`atomic`], `sys::{epoll, futex}` |
 //! | a weak compare-and-swap fails for no reason | [`atomic`] |
 //! | a stack that nobody uses is full of rubbish, and still is when somebody takes it | `sched::supplies` |
@@ -45,11 +46,12 @@ enum Event {
     ReturnEarly,
     Move,
     TakeYoung,
+    TrimEarly,
     FailWeakly,
     Pause,
 }
 
-const ODDS: [[u32; 4]; 11] = [
+const ODDS: [[u32; 4]; 12] = [
     [8 << 10, 32 << 10, 56 << 10, 64 << 10], // Switch
     [0, 16 << 10, 32 << 10, 56 << 10],       // LeaveLifo
     [0, 16 << 10, 32 << 10, 64 << 10],       // LeaveHeir
@@ -59,6 +61,7 @@ const ODDS: [[u32; 4]; 11] = [
     [0, 8 << 10, 16 << 10, 32 << 10],        // ReturnEarly
     [0, 16 << 10, 32 << 10, 60 << 10],       // Move
     [0, 16 << 10, 48 << 10, 64 << 10],       // TakeYoung
+    [0, 8 << 10, 32 << 10, 64 << 10],        // TrimEarly
     [0, 1 << 10, 8 << 10, 16 << 10],         // FailWeakly
     [16, 64, 256, 512],                      // Pause
 ];
@@ -185,6 +188,11 @@ pub(crate) fn moves() -> bool {
 /// Whether what was queued just now counts as old.
 pub(crate) fn takes_young() -> bool {
     happens(Event::TakeYoung)
+}
+
+/// Whether stacks that nobody uses lose their pages however short the time.
+pub(crate) fn trims_early() -> bool {
+    happens(Event::TrimEarly)
 }
 
 /// Lets other threads go first, now and then.

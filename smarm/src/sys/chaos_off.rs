@@ -56,6 +56,11 @@ pub(crate) const fn takes_young() -> bool {
 }
 
 #[inline(always)]
+pub(crate) const fn trims_early() -> bool {
+    false
+}
+
+#[inline(always)]
 pub(crate) const fn pause() {}
 
 /// # Safety

@@ -14,7 +14,8 @@
 //!   `SMARM_STACK_GUARD=mprotect` asks for it, by `mprotect`, which costs two mappings a stack and so ends at about 32 000 stacks
 //!   (`vm.max_map_count`).
 //! - Memory is committed by the first touch of each page and stays with the stack in its pool. Idle workers give back the pages
-//!   of pooled stacks above a watermark.
+//!   of pooled stacks above a watermark that nobody has needed for a second: a page that is touched again costs ten times as much as a
+//!   spawn, and one that is given back interrupts every other processor.
 //! - The range is never unmapped: the fault handler and a late reader of the owner table may look at any time.
 //! - Tops are coloured: stack `i` begins `i % 16` cache lines below its stride's end, so that the hot ends of many stacks do not
 //!   fall into the same sets.
@@ -31,11 +32,11 @@
 //! cached stack only together with a reservation. So an actor that was spawned can start; only the kernel can still refuse memory.
 
 use core::fmt;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{arch, chaos, valgrind};
+use super::{arch, chaos, clock, valgrind};
 
 /// What lies at the low end of each stride and faults when touched. More than one page, for C code that is compiled without
 /// stack probes.
@@ -66,6 +67,9 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 
 /// Pooled stacks of a class that may keep their pages while the runtime is idle.
 const WARM_STACKS: usize = 256;
+
+/// For how long stacks above that keep their pages in case they are needed again.
+const DECAY_NS: u64 = 1_000_000_000;
 
 /// How many stacks [`trim`] looks at in one call, so that an idle worker soon looks for work again.
 const TRIM_BATCH: usize = 256;
@@ -241,6 +245,8 @@ struct Arena {
 
 struct Region {
     state: Mutex<RegionState>,
+    /// More are warm than may stay so. A hint, written under the lock.
+    has_excess: AtomicBool,
 }
 
 struct RegionState {
@@ -253,6 +259,10 @@ struct RegionState {
     warm: Vec<u32>,
     /// Given back, pages returned to the kernel.
     cold: Vec<u32>,
+    /// When the excess goes back to the kernel; zero while there is none.
+    trim_at_ns: u64,
+    /// How many were warm all the time since that was set.
+    unused: usize,
 }
 
 static ARENA: Arena = Arena {
@@ -304,7 +314,10 @@ impl Region {
                 fresh: 0,
                 warm: Vec::new(),
                 cold: Vec::new(),
+                trim_at_ns: 0,
+                unused: 0,
             }),
+            has_excess: AtomicBool::new(false),
         }
     }
 
@@ -498,7 +511,11 @@ const DEFAULT_MAX_MAPPINGS: usize = 65_530;
 /// Takes a stack. The caller holds a reservation.
 pub(crate) fn take(class: StackClass) -> Result<Stack, StackError> {
     let mut region = class.region().lock();
-    if let Some(index) = region.warm.pop().or_else(|| region.cold.pop()) {
+    if let Some(index) = region.warm.pop() {
+        region.unused = region.unused.min(region.warm.len());
+        return Ok(Stack { class, index });
+    }
+    if let Some(index) = region.cold.pop() {
         return Ok(Stack { class, index });
     }
     if region.fresh == region.committed {
@@ -524,31 +541,79 @@ fn install_guard(stack: &Stack) -> Result<(), StackError> {
 
 /// Gives stacks back to their class. They hold no live frames.
 pub(crate) fn give_back(class: StackClass, indexes: impl Iterator<Item = u32>) {
-    class.region().lock().warm.extend(indexes);
-}
-
-/// Returns pages of pooled stacks above the watermark to the kernel; for workers with nothing else to do. True if there is more.
-pub(crate) fn trim() -> bool {
-    let mut more = false;
-    for class in (0..CLASS_COUNT as u8).map(StackClass) {
-        more |= trim_class(class);
+    let mut region = class.region().lock();
+    region.warm.extend(indexes);
+    if region.warm.len() > WARM_STACKS {
+        // Ordering: Relaxed. A hint.
+        class.region().has_excess.store(true, Ordering::Relaxed);
     }
-    more
 }
 
-fn trim_class(class: StackClass) -> bool {
-    let mut batch = {
-        let mut region = class.region().lock();
-        let excess = region.warm.len().saturating_sub(WARM_STACKS).min(TRIM_BATCH);
-        region.warm.drain(..excess).collect::<Vec<u32>>() // the coldest stand first
-    };
+/// Returns pages of pooled stacks above the watermark to the kernel, if nobody has needed them for a while; for workers with nothing
+/// else to do. When there is more to do: zero for now, `u64::MAX` for never.
+pub(crate) fn trim() -> u64 {
+    let classes = (0..CLASS_COUNT as u8).map(StackClass);
+    // Ordering: Relaxed. A hint; what a worker sees too late, the next one that falls asleep sees.
+    let excessive = classes.filter(|class| class.region().has_excess.load(Ordering::Relaxed));
+    excessive.map(|class| trim_class(class, clock::now_ns())).min().unwrap_or(u64::MAX)
+}
+
+fn trim_class(class: StackClass, now_ns: u64) -> u64 {
+    let mut region = class.region().lock();
+    if region.warm.len() <= WARM_STACKS {
+        region.trim_at_ns = 0;
+        // Ordering: Relaxed. A hint.
+        class.region().has_excess.store(false, Ordering::Relaxed);
+        return u64::MAX;
+    }
+    if region.trim_at_ns == 0 {
+        region.trim_at_ns = now_ns + DECAY_NS;
+        region.unused = region.warm.len();
+    }
+    if now_ns < region.trim_at_ns && !chaos::trims_early() {
+        return region.trim_at_ns;
+    }
+    let batch = region.take_unused();
+    if batch.is_empty() {
+        region.trim_at_ns = 0;
+    }
+    drop(region);
+    chill(class, batch);
+    0
+}
+
+/// Returns at once what [`trim`] would return in a while; for the end of a runtime, after which there may be no worker.
+pub(crate) fn trim_at_once() {
+    for class in (0..CLASS_COUNT as u8).map(StackClass) {
+        loop {
+            let mut region = class.region().lock();
+            region.unused = region.warm.len();
+            let batch = region.take_unused();
+            drop(region);
+            if batch.is_empty() {
+                break;
+            }
+            chill(class, batch);
+        }
+    }
+}
+
+/// Returns the pages of stacks that were warm.
+fn chill(class: StackClass, mut batch: Vec<u32>) {
     batch.sort_unstable();
     for run in batch.chunk_by(|a, b| a + 1 == *b) {
         let start = ARENA.region_base(class) + run[0] as usize * class.stride_bytes();
         // Guards survive this advice. A refusal costs memory, nothing else.
         advise(start, run.len() * class.stride_bytes(), libc::MADV_DONTNEED).ok();
     }
-    let mut region = class.region().lock();
-    region.cold.extend(batch);
-    region.warm.len() > WARM_STACKS
+    class.region().lock().cold.extend(batch);
+}
+
+impl RegionState {
+    /// Some of those that nobody has needed, but for those that may stay warm.
+    fn take_unused(&mut self) -> Vec<u32> {
+        let excess = self.unused.saturating_sub(WARM_STACKS).min(TRIM_BATCH);
+        self.unused -= excess;
+        self.warm.drain(..excess).collect() // the coldest stand first
+    }
 }
