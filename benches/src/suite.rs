@@ -27,6 +27,8 @@ mod storm;
 use std::fmt;
 use std::pin::Pin;
 
+use actix::ArbiterHandle;
+
 /// Where a workload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -60,6 +62,9 @@ impl fmt::Display for Group {
 /// What tokio runs.
 pub type Task = Pin<Box<dyn Future<Output = u64> + Send>>;
 
+/// What an arbiter of actix runs.
+pub type LocalTask = Pin<Box<dyn Future<Output = u64>>>;
+
 /// One workload.
 #[derive(Debug)]
 pub struct Case {
@@ -83,6 +88,12 @@ pub struct Case {
     pub tokio: fn(u64) -> Task,
     /// Runs it in a coroutine of may, if it can.
     pub may: Option<fn(u64) -> u64>,
+    /// Runs it in a task of actix's first arbiter, if it has what it takes. It is given the arbiters.
+    pub actix: Option<fn(Vec<ArbiterHandle>, u64) -> LocalTask>,
+    /// Runs it with kameo in a task of tokio, if kameo has what it takes.
+    pub kameo: Option<fn(u64) -> Task>,
+    /// Runs it with ractor in a task of tokio, if ractor has what it takes.
+    pub ractor: Option<fn(u64) -> Task>,
     /// Runs it on threads of the operating system, if it makes sense.
     pub threads: Option<fn(u64) -> u64>,
     /// Whether tokio has to start its timers.
@@ -102,6 +113,9 @@ impl Case {
         smarm: |_| unreachable!("each workload has its own"),
         tokio: |_| unreachable!("each workload has its own"),
         may: None,
+        actix: None,
+        kameo: None,
+        ractor: None,
         threads: None,
         sleeps: false,
     };

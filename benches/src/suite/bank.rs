@@ -2,7 +2,15 @@
 //! to take, and that one tells the teller. An operation is one transfer: three messages.
 //!
 //! smarm's accounts are server actors with their defaults; tokio's are tasks behind unbounded channels, which is the floor. The teller has
-//! [`OPEN`] transfers under way at most, so that no bounded mailbox fills up and makes its sender wait.
+//! [`OPEN`] transfers under way at most, so that no bounded mailbox fills up and makes its sender wait. The accounts of actix, kameo and ractor are their
+//! actors, with the mailboxes of [`workloads`](crate::workloads); of threads, a thousand behind channels of `std`.
+
+mod by_actix;
+mod by_kameo;
+mod by_ractor;
+mod by_threads;
+
+use std::ops::Range;
 
 use smarm::channel::Sender;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,6 +27,10 @@ pub(super) const BANK: Case = Case {
     size: 200_000,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
+    actix: Some(|arbiters, size| Box::pin(by_actix::run(arbiters, size))),
+    kameo: Some(|size| Box::pin(by_kameo::run(size))),
+    ractor: Some(|size| Box::pin(by_ractor::run(size))),
+    threads: Some(by_threads::run),
     ..Case::PLAIN
 };
 
@@ -26,6 +38,11 @@ pub(super) const BANK: Case = Case {
 fn parties(transfer: u64) -> (usize, usize) {
     let (from, distance) = (mix(transfer) % ACCOUNTS, 1 + mix(!transfer) % (ACCOUNTS - 1));
     (from as usize, ((from + distance) % ACCOUNTS) as usize)
+}
+
+/// The transfers that are under way together.
+fn waves(size: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..size).step_by(OPEN as usize).map(move |first| first..size.min(first + OPEN))
 }
 
 struct Account {
@@ -51,8 +68,7 @@ fn smarm(size: u64) -> u64 {
     let accounts: Vec<_> =
         (0..ACCOUNTS).map(|_| Account { balance: 0, teller: teller.clone() }.start()).collect();
     let mut done = 0;
-    for first in (0..size).step_by(OPEN as usize) {
-        let wave = first..size.min(first + OPEN);
+    for wave in waves(size) {
         for transfer in wave.clone() {
             let (from, to) = parties(transfer);
             accounts[from].pay(1, accounts[to].clone());
@@ -73,8 +89,7 @@ async fn by_tokio(size: u64) -> u64 {
     let account = |receiver| tokio::spawn(keep_account(receiver, teller.clone()));
     let tasks = receivers.into_iter().map(account).collect();
     let mut done = 0;
-    for first in (0..size).step_by(OPEN as usize) {
-        let wave = first..size.min(first + OPEN);
+    for wave in waves(size) {
         for transfer in wave.clone() {
             let (from, to) = parties(transfer);
             accounts[from].send(Message::Pay(1, accounts[to].clone())).expect("it lives to the end");

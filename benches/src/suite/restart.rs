@@ -4,7 +4,13 @@
 //!
 //! smarm's is a supervisor with its defaults, but for the intensity, which has to allow so many restarts. tokio has none: its is a task
 //! that awaits the server's task and spawns another, as its users write it; it keeps no history, has no strategy and stops nobody. The
-//! panic hook is empty for both.
+//! panic hook is empty for all of them. Threads have the same as tokio's tasks. kameo's child is supervised with its defaults but for the limit; its
+//! mailbox survives, and so do references to it. ractor's supervisor has to start the next one itself when it is told of the failure, and does; it
+//! has no limit. actix's supervisor starts an actor again that has stopped itself, but neither survives a panic: it has no figure.
+
+mod by_kameo;
+mod by_ractor;
+mod by_threads;
 
 use std::time::Duration;
 
@@ -23,6 +29,9 @@ pub(super) const RESTART: Case = Case {
     size: 20_000,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
+    kameo: Some(|size| Box::pin(by_kameo::run(size))),
+    ractor: Some(|size| Box::pin(by_ractor::run(size))),
+    threads: Some(by_threads::run),
     ..Case::PLAIN
 };
 

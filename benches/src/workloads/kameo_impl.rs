@@ -58,7 +58,7 @@ impl Message<Get> for Counter {
 ///
 /// # Panics
 ///
-/// For a workload without servers.
+/// For a workload without servers, or one that is not for kameo.
 #[must_use]
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
     run_root(runtime, async move {
@@ -66,6 +66,7 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
             Workload::Call => call(size).await,
             Workload::Cast => cast(size).await,
             Workload::StartStop => start_stop(size).await,
+            Workload::Case(case) => case.kameo.expect("it takes part where it can")(size).await,
             _ => panic!("{workload} is not about servers"),
         }
     })

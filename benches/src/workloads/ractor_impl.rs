@@ -71,7 +71,7 @@ async fn ask(counter: &ActorRef<Message>, message: impl FnOnce(RpcReplyPort<u64>
 ///
 /// # Panics
 ///
-/// For a workload without servers.
+/// For a workload without servers, or one that is not for ractor.
 #[must_use]
 pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
     run_root(runtime, async move {
@@ -79,6 +79,7 @@ pub fn run(runtime: &Runtime, workload: Workload, size: u64) -> u64 {
             Workload::Call => call(size).await,
             Workload::Cast => cast(size).await,
             Workload::StartStop => start_stop(size).await,
+            Workload::Case(case) => case.ractor.expect("it takes part where it can")(size).await,
             _ => panic!("{workload} is not about servers"),
         }
     })

@@ -6,18 +6,20 @@ use std::str::FromStr;
 use smarm_benches::contender::Kind;
 use smarm_benches::workload::Workload;
 
+use crate::peer;
 use crate::sample::{Program, Request};
 
 pub(crate) const USAGE: &str = "\
-usage: compare list [--scale F]
-       compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH] [--write]
+usage: compare list [--scale F] [--go PATH] [--erlang PATH]
+       compare [--only WORKLOAD,..] [--rounds N] [--runtimes RUNTIME,..] [--workers 1,2] [--scale F] [--go PATH] [--erlang PATH] [--write]
 
   --only      workloads, by their names or those they have in other suites (default: all; `compare list` has them)
   --rounds    samples of each runtime (default: 7)
   --runtimes  of smarm, tokio, may, actix, kameo, ractor, threads (default: all that the workload is a question to)
   --workers   worker counts (default: 1,2)
   --scale     multiplies every size; figures away from 1 are for a quick look only
-  --go        the program built from benches/peers/main.go
+  --go        the program built from benches/peers/go
+  --erlang    benches/peers/erlang/peers; what is missing for it, or for Go, is said, and it is left out
   --write     also writes the table into docs/BENCHMARKS.md, and a chart into docs/benchmarks.svg";
 
 /// What to compare.
@@ -26,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) workloads: Vec<Workload>,
     pub(crate) rounds: usize,
     pub(crate) programs: Vec<Program>,
+    /// Names and paths of the programs in other languages.
+    pub(crate) peers: Vec<(&'static str, PathBuf)>,
     pub(crate) workers: Vec<usize>,
     pub(crate) scale: f64,
     /// Whether the page is written anew.
@@ -53,11 +57,11 @@ impl Command {
             workloads: Workload::all(),
             rounds: 7,
             programs: Kind::ALL.map(Program::Ourselves).to_vec(),
+            peers: Vec::new(),
             workers: vec![1, 2],
             scale: 1.0,
             write: false,
         };
-        let mut go = None;
         let mut is_list = false;
         while let Some(word) = words.next() {
             if word == "--help" || word == "-h" {
@@ -77,11 +81,12 @@ impl Command {
                 }
                 "--scale" => args.scale = number(&value()?)?,
                 "--write" => args.write = true,
-                "--go" => go = Some(PathBuf::from(value()?)),
-                _ => return Err(format!("{word} is unknown")),
+                _ => {
+                    let peer = peer_of(&word).ok_or_else(|| format!("{word} is unknown"))?;
+                    args.peers.push((peer, PathBuf::from(value()?)));
+                }
             }
         }
-        args.programs.extend(go.map(Program::Go));
         Ok(if is_list { Self::List(args) } else { Self::Compare(args) })
     }
 
@@ -94,6 +99,12 @@ impl Command {
         let size = number(&next()?)?;
         Ok(Self::Sample { kind, request: Request { workload, workers, size } })
     }
+}
+
+/// The one whose option this is.
+fn peer_of(word: &str) -> Option<&'static str> {
+    let name = word.strip_prefix("--")?;
+    peer::NAMES.into_iter().find(|known| *known == name)
 }
 
 fn list<T: FromStr<Err = String>>(words: &str) -> Result<Vec<T>, String> {

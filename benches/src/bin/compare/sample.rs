@@ -1,11 +1,10 @@
 //! A sample: a process of its own that runs one workload on one runtime.
 //!
-//! The protocol between the processes, which `benches/peers/main.go` speaks too: the arguments are
+//! The protocol between the processes, which the programs in `benches/peers` speak too: the arguments are
 //! `sample RUNTIME WORKLOAD WORKERS SIZE`, the answer is one line,
 //! `RUNTIME WORKLOAD WORKERS SIZE FIRST_WALL_NS WALL_NS CPU_NS`.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,8 +12,10 @@ use smarm_benches::contender::{Contender, Kind, check};
 use smarm_benches::measure::{cost_of, per_operation};
 use smarm_benches::workload::Workload;
 
+use crate::peer::Peer;
+
 /// Longer than any sample takes, even on a slow machine; what takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a sample's end is looked for. Rare enough not to disturb it.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -30,14 +31,14 @@ pub(crate) struct Request {
 #[derive(Debug, Clone)]
 pub(crate) enum Program {
     Ourselves(Kind),
-    Go(PathBuf),
+    Peer(Peer),
 }
 
 impl Program {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Ourselves(kind) => kind.name(),
-            Self::Go(_) => "go",
+            Self::Peer(peer) => peer.name(),
         }
     }
 
@@ -45,7 +46,15 @@ impl Program {
     pub(crate) fn takes_part_in(&self, workload: Workload) -> bool {
         match self {
             Self::Ourselves(kind) => kind.takes_part_in(workload),
-            Self::Go(_) => !workload.needs_servers() && !matches!(workload, Workload::Case(_)),
+            Self::Peer(peer) => peer.has(workload),
+        }
+    }
+
+    /// Whether nothing keeps it from the workload, whatever the number of workers.
+    pub(crate) fn can_ever(&self, workload: Workload, size: u64) -> bool {
+        match self {
+            Self::Ourselves(kind) => kind.obstacle(workload, size).is_none(),
+            Self::Peer(_) => true,
         }
     }
 
@@ -53,29 +62,31 @@ impl Program {
         match self {
             Self::Ourselves(Kind::Threads) if request.workers == 1 => Some("use all processors"),
             Self::Ourselves(kind) => kind.obstacle(request.workload, request.size),
-            Self::Go(_) => None,
+            Self::Peer(_) => None,
         }
     }
 
     fn sample(&self, request: Request) -> Result<Sample, Failure> {
         let path = match self {
             Self::Ourselves(_) => std::env::current_exe().map_err(|error| Failure(error.to_string()))?,
-            Self::Go(path) => path.clone(),
+            Self::Peer(peer) => peer.path().to_owned(),
         };
-        let child = Command::new(path)
+        let mut command = Command::new(path);
+        command
             .args(["sample", self.name(), request.workload.name()])
-            .args([request.workers.to_string(), request.size.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Failure(error.to_string()))?;
-        let answer = wait(child)?;
+            .args([request.workers.to_string(), request.size.to_string()]);
+        let answer = ask(&mut command)?;
         Sample::parse(&answer, request).ok_or_else(|| Failure(format!("it answered {answer:?}")))
     }
 }
 
-/// Waits for a sample's answer, which fits any pipe; kills what hangs.
+/// What a program prints.
+pub(crate) fn ask(command: &mut Command) -> Result<String, Failure> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    wait(command.spawn().map_err(|error| Failure(error.to_string()))?)
+}
+
+/// Waits for a program's answer, which fits any pipe; kills what hangs.
 fn wait(mut child: Child) -> Result<String, Failure> {
     let started = Instant::now();
     while child.try_wait().map_err(|error| Failure(error.to_string()))?.is_none() {
@@ -95,7 +106,7 @@ fn wait(mut child: Child) -> Result<String, Failure> {
     Err(Failure(format!("{}: {}", output.status, first_line.trim())))
 }
 
-/// Why there is no figure.
+/// Why there is no answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(String);
 
