@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::measure::Memory;
-use crate::suite::Case;
 use crate::workload::Workload;
 use crate::workloads::{
-    actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, smarm_servers, tokio_impl, tokio_servers,
+    actix_impl, kameo_impl, may_impl, ractor_impl, smarm_impl, smarm_servers, threads_impl, tokio_impl,
+    tokio_servers,
 };
 
 /// Coroutines may can hold at once: each stack and its guard are mappings of their own, and Linux allows 65
@@ -74,12 +74,13 @@ impl Kind {
             Workload::Case(case) => match self {
                 Self::Smarm | Self::Tokio => true,
                 Self::May => case.may.is_some(),
-                Self::Threads => case.threads.is_some(),
+                Self::Threads => threads_impl::has(workload),
                 Self::Actix => case.actix.is_some(),
                 Self::Kameo => case.kameo.is_some(),
                 Self::Ractor => case.ractor.is_some(),
             },
             _ if workload.needs_servers() => self.lacks_servers().is_none(),
+            _ if self == Self::Threads => threads_impl::has(workload),
             _ => self.has_plain_actors(),
         }
     }
@@ -189,7 +190,7 @@ impl Contender {
             Started::Actix(arbiters) => actix_impl::run(arbiters, workload, size),
             Started::Kameo(runtime) => kameo_impl::run(runtime, workload, size),
             Started::Ractor(runtime) => ractor_impl::run(runtime, workload, size),
-            Started::Threads => run_by_threads(workload, size),
+            Started::Threads => threads_impl::run(workload, size),
         }
     }
 
@@ -244,13 +245,6 @@ impl Contender {
 /// If the sum is wrong.
 pub fn check(workload: Workload, size: u64, sum: u64) {
     assert_eq!(sum, workload.expected(size), "{workload} of size {size} was not done in full");
-}
-
-fn run_by_threads(workload: Workload, size: u64) -> u64 {
-    match workload {
-        Workload::Case(Case { threads: Some(run), .. }) => run(size),
-        _ => panic!("{workload} makes no sense on threads"),
-    }
 }
 
 #[cfg(test)]

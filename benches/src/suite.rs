@@ -27,8 +27,6 @@ mod storm;
 use std::fmt;
 use std::pin::Pin;
 
-use actix::ArbiterHandle;
-
 /// Where a workload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -88,8 +86,8 @@ pub struct Case {
     pub tokio: fn(u64) -> Task,
     /// Runs it in a coroutine of may, if it can.
     pub may: Option<fn(u64) -> u64>,
-    /// Runs it in a task of actix's first arbiter, if it has what it takes. It is given the arbiters.
-    pub actix: Option<fn(Vec<ArbiterHandle>, u64) -> LocalTask>,
+    /// Runs it in a task of actix's first arbiter, if actix has what it takes.
+    pub actix: Option<fn(u64) -> LocalTask>,
     /// Runs it with kameo in a task of tokio, if kameo has what it takes.
     pub kameo: Option<fn(u64) -> Task>,
     /// Runs it with ractor in a task of tokio, if ractor has what it takes.

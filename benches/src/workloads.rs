@@ -36,6 +36,7 @@ pub mod may_impl;
 pub mod ractor_impl;
 pub mod smarm_impl;
 pub mod smarm_servers;
+pub mod threads_impl;
 pub mod tokio_impl;
 pub mod tokio_servers;
 

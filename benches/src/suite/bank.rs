@@ -27,7 +27,7 @@ pub(super) const BANK: Case = Case {
     size: 200_000,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
-    actix: Some(|arbiters, size| Box::pin(by_actix::run(arbiters, size))),
+    actix: Some(|size| Box::pin(by_actix::run(size))),
     kameo: Some(|size| Box::pin(by_kameo::run(size))),
     ractor: Some(|size| Box::pin(by_ractor::run(size))),
     threads: Some(by_threads::run),

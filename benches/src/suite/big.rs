@@ -1,15 +1,15 @@
 //! Savina's Big: [`ACTORS`] actors send a ping to one of them at random and wait for its pong, again and again, while they answer the pings of the
 //! others. An operation is one ping with its pong.
 //!
-//! Who pings whom is the same in all runtimes.
+//! Who pings whom is the same in all runtimes but Erlang, which draws other lots.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use smarm::channel::{Receiver, Sender};
 
-use super::{Case, Group, join_actors, join_tasks, mix};
+use super::{Case, Group, join_actors, join_tasks, join_threads, mix};
 
 const ACTORS: u64 = 120;
 
@@ -21,6 +21,7 @@ pub(super) const BIG: Case = Case {
     fit: |size| size.max(ACTORS) / ACTORS * ACTORS,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
+    threads: Some(by_threads),
     ..Case::PLAIN
 };
 
@@ -106,6 +107,45 @@ async fn play_by_tokio(
     }
     done.send(()).expect("the root waits");
     while let Message::Ping(from) = receiver.recv().await.expect("we hold a sender") {
+        answer(from);
+    }
+    turns
+}
+
+fn by_threads(size: u64) -> u64 {
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..ACTORS).map(|_| mpsc::channel()).unzip();
+    let (all, (done, all_done)) = (Arc::new(senders), mpsc::channel());
+    let thread = |(number, receiver)| {
+        let (all, done) = (Arc::clone(&all), done.clone());
+        std::thread::spawn(move || play_by_threads(number, size / ACTORS, &all, &receiver, &done))
+    };
+    let threads = (0..).zip(receivers).map(thread).collect();
+    for _ in 0..ACTORS {
+        all_done.recv().expect("each tells of its end");
+    }
+    for sender in &*all {
+        sender.send(Message::Stop).expect("it waits for this");
+    }
+    join_threads(threads)
+}
+
+fn play_by_threads(
+    number: u64,
+    turns: u64,
+    all: &[mpsc::Sender<Message>],
+    receiver: &mpsc::Receiver<Message>,
+    done: &mpsc::Sender<()>,
+) -> u64 {
+    let next = || receiver.recv().expect("we hold a sender");
+    let answer = |from: usize| all[from].send(Message::Pong).expect("all live to the end");
+    for turn in 0..turns {
+        all[somebody(number, turn)].send(Message::Ping(number as usize)).expect("all live to the end");
+        while let Message::Ping(from) = next() {
+            answer(from);
+        }
+    }
+    done.send(()).expect("the root waits");
+    while let Message::Ping(from) = next() {
         answer(from);
     }
     turns

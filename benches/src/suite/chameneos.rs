@@ -3,11 +3,13 @@
 //!
 //! A creature is known to the mall by its number, so no message carries a sender.
 
+use std::sync::mpsc;
+
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use smarm::channel::{Receiver, Sender};
 
-use super::{Case, Group, join_actors, join_tasks};
+use super::{Case, Group, join_actors, join_tasks, join_threads};
 
 const CREATURES: u64 = 100;
 const COLOURS: u64 = 3;
@@ -21,6 +23,7 @@ pub(super) const CHAMENEOS: Case = Case {
     expected: |size| 2 * size,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
+    threads: Some(by_threads),
     ..Case::PLAIN
 };
 
@@ -92,6 +95,36 @@ async fn live_by_tokio(
     let (mut colour, mut meetings) = (number as u64 % COLOURS, 0);
     while to_mall.send((number, colour)).is_ok() {
         let Some(theirs) = receiver.recv().await else { break };
+        colour = mixed(colour, theirs);
+        meetings += 1;
+    }
+    meetings
+}
+
+fn by_threads(size: u64) -> u64 {
+    let (to_mall, arrivals) = mpsc::channel();
+    let (to_creatures, receivers): (Vec<_>, Vec<_>) = (0..CREATURES).map(|_| mpsc::channel()).unzip();
+    std::thread::spawn(move || meet_by_threads(size, &arrivals, &to_creatures));
+    let creature = |(number, receiver): (usize, mpsc::Receiver<u64>)| {
+        let to_mall = to_mall.clone();
+        std::thread::spawn(move || live_by_threads(number, &to_mall, &receiver))
+    };
+    join_threads(receivers.into_iter().enumerate().map(creature).collect())
+}
+
+fn meet_by_threads(size: u64, arrivals: &mpsc::Receiver<Arrival>, creatures: &[mpsc::Sender<u64>]) {
+    for _ in 0..size {
+        let (one, other) = (arrivals.recv(), arrivals.recv());
+        let (one, other) = (one.expect("they come back"), other.expect("they come back"));
+        creatures[one.0].send(other.1).expect("it waits");
+        creatures[other.0].send(one.1).expect("it waits");
+    }
+}
+
+fn live_by_threads(number: usize, to_mall: &mpsc::Sender<Arrival>, receiver: &mpsc::Receiver<u64>) -> u64 {
+    let (mut colour, mut meetings) = (number as u64 % COLOURS, 0);
+    while to_mall.send((number, colour)).is_ok() {
+        let Ok(theirs) = receiver.recv() else { break };
         colour = mixed(colour, theirs);
         meetings += 1;
     }

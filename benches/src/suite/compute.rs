@@ -53,6 +53,7 @@ pub(super) const MULTI_THREAD_SCALING: Case = Case {
     smarm: |size| by_actors(size, PIECES, hashes),
     tokio: |size| Box::pin(by_tasks(size, PIECES, hashes)),
     may: Some(|size| by_coroutines(size, PIECES, hashes)),
+    threads: Some(|size| by_threads(size, PIECES, hashes)),
     ..Case::PLAIN
 };
 

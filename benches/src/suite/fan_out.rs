@@ -4,7 +4,7 @@
 use may::go;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Case, join_actors, join_coroutines, join_tasks};
+use super::{Case, join_actors, join_coroutines, join_tasks, join_threads};
 
 const RECEIVERS: u64 = 100;
 
@@ -16,6 +16,7 @@ pub(super) const FAN_OUT: Case = Case {
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
     may: Some(by_may),
+    threads: Some(by_threads),
     ..Case::PLAIN
 };
 
@@ -75,4 +76,16 @@ fn by_may(size: u64) -> u64 {
     }
     drop(senders);
     join_coroutines(coroutines)
+}
+
+fn by_threads(size: u64) -> u64 {
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..RECEIVERS).map(|_| std::sync::mpsc::channel::<u64>()).unzip();
+    let thread = |receiver: std::sync::mpsc::Receiver<u64>| std::thread::spawn(move || receiver.iter().sum());
+    let threads = receivers.into_iter().map(thread).collect();
+    for (number, sender) in (0..size).zip(senders.iter().cycle()) {
+        sender.send(number).expect("it receives until we end");
+    }
+    drop(senders);
+    join_threads(threads)
 }

@@ -1,5 +1,5 @@
 //! What does a yield cost of an actor that is alone? An operation is one yield. Nobody else is there to run, which each runtime has to find
-//! out; `yield` is the row in which there is.
+//! out; `yield` is the row in which there is. A thread asks the kernel.
 
 use may::go;
 
@@ -18,6 +18,10 @@ pub(super) const YIELD_IN_HOT_LOOP: Case = Case {
     may: Some(|size| {
         let coroutine = go!(move || (0..size).for_each(|_| may::coroutine::yield_now()));
         coroutine.join().map_or(0, |()| size)
+    }),
+    threads: Some(|size| {
+        let thread = std::thread::spawn(move || (0..size).for_each(|_| std::thread::yield_now()));
+        thread.join().map_or(0, |()| size)
     }),
     ..Case::PLAIN
 };

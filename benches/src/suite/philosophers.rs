@@ -1,11 +1,13 @@
 //! Savina's Dining Philosophers: [`SEATS`] actors ask an arbiter for two forks; if one of them is taken they are denied, and ask again. An operation
 //! is one meal, with all that was denied before it: how often depends on the order in which actors run.
 
+use std::sync::mpsc;
+
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use smarm::channel::{Receiver, Sender};
 
-use super::{Case, Group, join_actors, join_tasks};
+use super::{Case, Group, join_actors, join_tasks, join_threads};
 
 const SEATS: u64 = 20;
 
@@ -17,6 +19,7 @@ pub(super) const PHILOSOPHERS: Case = Case {
     fit: |size| size.max(SEATS) / SEATS * SEATS,
     smarm,
     tokio: |size| Box::pin(by_tokio(size)),
+    threads: Some(by_threads),
     ..Case::PLAIN
 };
 
@@ -120,6 +123,39 @@ async fn dine_by_tokio(
         loop {
             ask.send(Wish::Forks(seat)).expect("the arbiter lives as long as we");
             if answers.recv().await.expect("the arbiter answers") {
+                break;
+            }
+        }
+        ask.send(Wish::Done(seat)).expect("the arbiter lives as long as we");
+    }
+    meals
+}
+
+fn by_threads(size: u64) -> u64 {
+    let (ask, wishes) = mpsc::channel();
+    let (answers, receivers): (Vec<_>, Vec<_>) = (0..SEATS).map(|_| mpsc::channel()).unzip();
+    std::thread::spawn(move || arbitrate_by_threads(&wishes, &answers));
+    let philosopher = |(seat, receiver)| {
+        let ask = ask.clone();
+        std::thread::spawn(move || dine_by_threads(seat, size / SEATS, &ask, &receiver))
+    };
+    join_threads((0..).zip(receivers).map(philosopher).collect())
+}
+
+fn arbitrate_by_threads(wishes: &mpsc::Receiver<Wish>, answers: &[mpsc::Sender<bool>]) {
+    let mut table = Table::default();
+    for wish in wishes {
+        if let Some((seat, granted)) = table.serve(&wish) {
+            answers[seat].send(granted).expect("it waits");
+        }
+    }
+}
+
+fn dine_by_threads(seat: usize, meals: u64, ask: &mpsc::Sender<Wish>, answers: &mpsc::Receiver<bool>) -> u64 {
+    for _ in 0..meals {
+        loop {
+            ask.send(Wish::Forks(seat)).expect("the arbiter lives as long as we");
+            if answers.recv().expect("the arbiter answers") {
                 break;
             }
         }

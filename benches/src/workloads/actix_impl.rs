@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use actix::{Actor, Arbiter, ArbiterHandle, Context, Handler, Message, System, SystemRunner};
+use actix::{Actor, Arbiter, Context, Handler, Message, System, SystemRunner};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -109,18 +109,8 @@ pub fn run(arbiters: &Arbiters, workload: Workload, size: u64) -> u64 {
         Workload::Call => run_root(arbiters, call(size)),
         Workload::Cast => run_root(arbiters, cast(size)),
         Workload::StartStop => run_root(arbiters, start_stop_everywhere(arbiters, size)),
-        Workload::Case(case) => {
-            let root = case.actix.expect("it takes part where it can");
-            run_root(arbiters, root(arbiters.handles(), size))
-        }
+        Workload::Case(case) => run_root(arbiters, case.actix.expect("it takes part where it can")(size)),
         _ => panic!("{workload} is not about servers"),
-    }
-}
-
-impl Arbiters {
-    fn handles(&self) -> Vec<ArbiterHandle> {
-        let first = self.system.block_on(async { Arbiter::current() });
-        std::iter::once(first).chain(self.others.iter().map(Arbiter::handle)).collect()
     }
 }
 
