@@ -119,11 +119,12 @@ pub mod tokio;
 #[cfg(not(loom))]
 mod api {
     pub use crate::actor::{
-        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, Ctx, Down, Exit, Exits, Group,
-        GroupEvent, Handle, JoinHandle, LookupError, Monitor, MonitorRef, Name, Recipient, RegisterError,
-        ReplyTo, Reserved, Scope, ScopedJoinHandle, Signal, StartError, Timer, dead_letters, exit,
-        failed_casts, link, monitor, registered, reserve, scope, send_exit, signals, spawn, spawn_linked,
-        spawn_monitored, start, start_linked, start_with, trap_exit, unlink, whereis,
+        Actor, ActorInfo, ActorRef, ActorState, Build, Builder, CallError, CallFuture, Calls, Ctx, Down,
+        Exit, Exits, FlatCallFuture, Group, GroupEvent, Handle, JoinHandle, LookupError, Monitor, MonitorRef,
+        Name, Recipient, RegisterError, ReplyTo, Reserved, Scope, ScopedJoinHandle, Signal, StartError,
+        Timer, dead_letters, exit, failed_casts, link, monitor, registered, reserve, scope, send_exit,
+        signals, spawn, spawn_linked, spawn_monitored, start, start_linked, start_with, trap_exit, unlink,
+        whereis,
     };
     pub use crate::blocking::block_on_io;
     pub use crate::channel::unbounded as channel;

@@ -7,6 +7,7 @@
 //!   lands there. What only the expansion names has the macro's hygiene, and clashes with no argument.
 //! - Names of the standard library are full paths: a user may have an `Option`, or a `Result`, of their own.
 
+mod async_calls;
 mod handle;
 mod messages;
 mod server;
@@ -24,6 +25,7 @@ impl ToTokens for Actor {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.block.to_tokens(tokens);
         tokens.extend([self.message_enum(), self.handle_struct(), self.handle_impls()]);
+        tokens.extend(self.async_calls());
         tokens.extend(self.start());
         if !self.borrows {
             tokens.extend(self.actor_impl());

@@ -57,6 +57,8 @@ struct Actor {
     name: Ident,
     message_type: Ident,
     handle: Ident,
+    /// What has the calls for `async` code.
+    async_calls: Ident,
     /// The user's `impl`, as it is emitted.
     block: Block,
     messages: Vec<Message>,
@@ -86,9 +88,11 @@ impl Actor {
             Some(path) => path.to_token_stream(),
             None => quote!(::smarm),
         };
+        let handle = options.handle.clone().unwrap_or_else(|| format_ident!("{name}Handle"));
         let mut actor = Self {
             message_type: options.message.clone().unwrap_or_else(|| format_ident!("{name}Msg")),
-            handle: options.handle.clone().unwrap_or_else(|| format_ident!("{name}Handle")),
+            async_calls: format_ident!("{handle}Async"),
+            handle,
             borrows: check_lifetimes(&block, mistakes),
             options,
             smarm,

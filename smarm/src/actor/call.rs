@@ -56,6 +56,13 @@ pub struct ReplyTo<T> {
 }
 
 impl<T> ReplyTo<T> {
+    /// # Safety
+    ///
+    /// The call was opened with a place for a `T`, and this is made once for it.
+    pub(super) unsafe fn new(caller: Pid, call: CallId) -> Self {
+        Self { caller, call, reply: PhantomData }
+    }
+
     /// Answers. Never parks. If the caller does not wait any longer, the reply is dropped.
     pub fn send(self, reply: T) {
         let (caller, call) = (self.caller, self.call);
@@ -68,7 +75,7 @@ impl<T> ReplyTo<T> {
         park::unpark_at(slot, caller);
     }
 
-    /// Who called. A plain thread has a name here too, which no function takes for an actor's.
+    /// Who called. A plain thread and a call that is awaited have names here too, which no function takes for an actor's.
     #[must_use]
     pub fn caller(&self) -> Pid {
         self.caller
@@ -376,7 +383,7 @@ impl<M> ActorRef<M> {
     }
 
     #[cold]
-    fn silence(&self, silence: Silence) -> CallError {
+    pub(super) fn silence(&self, silence: Silence) -> CallError {
         let ended = self.core().exit_reason().is_some();
         match silence {
             Silence::Undelivered if ended => self.down(false),
@@ -387,12 +394,12 @@ impl<M> ActorRef<M> {
         }
     }
 
-    fn down(&self, delivered: bool) -> CallError {
+    pub(super) fn down(&self, delivered: bool) -> CallError {
         let reason = self.core().latest_reason().unwrap_or(ExitReason::NoProc);
         CallError::Down { reason, delivered, callee: self.pid() }
     }
 
-    fn timed_out(&self) -> CallError {
+    pub(super) fn timed_out(&self) -> CallError {
         CallError::Timeout { timeout: self.call_timeout().unwrap_or(Duration::MAX), callee: self.pid() }
     }
 }

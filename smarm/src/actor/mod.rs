@@ -6,12 +6,14 @@
 //! | `traits`, `options` | what `#[smarm::actor]` implements and says |
 //! | `start`, `server`, `context`, `plans` | a server's life |
 //! | `bonds`, `links`, `monitor`, `signals` | who hears of an end |
-//! | `mailbox`, `actor_ref`, `call`, `result`, `delivery`, `recipient`, `dead_letters` | its messages |
+//! | `mailbox`, `actor_ref`, `call`, `call_future`, `alarm`, `result`, `delivery`, `recipient`, `dead_letters` | its messages |
 //! | `names`, `group`, with `registry`, `places` | how servers are found |
 //! | `exit` | how both kinds end |
 
 #[cfg(not(loom))]
 mod actor_ref;
+#[cfg(not(loom))]
+mod alarm;
 #[cfg(not(loom))]
 mod arms;
 #[cfg(not(loom))]
@@ -20,6 +22,8 @@ mod bonds;
 mod builder;
 #[cfg(not(loom))]
 mod call;
+#[cfg(not(loom))]
+mod call_future;
 #[cfg(not(loom))]
 mod context;
 #[cfg(not(loom))]
@@ -77,6 +81,7 @@ mod api {
     pub(crate) use super::builder::spawn_kept;
     pub use super::builder::{Builder, spawn, spawn_linked, spawn_monitored};
     pub use super::call::{CallError, ReplyTo, received};
+    pub use super::call_future::{CallFuture, Calls, FlatCallFuture};
     pub use super::context::{Ctx, MonitorRef};
     pub use super::dead_letters::dead_letters;
     pub use super::delivery::Timer;

@@ -13,8 +13,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::{Runtime, shutdown};
-use crate::sched::shared::{OwnThread, Shared};
+use crate::sched::shared::Shared;
 use crate::sys::signal::{Ear, Signals};
+use crate::sys::thread::OwnThread;
 
 /// What comes within so short a time is one signal. Who forwards it often does so to the program and to its group, as coreutils' `timeout`
 /// does, or in addition to a terminal.

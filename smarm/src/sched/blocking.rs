@@ -23,8 +23,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::shared::{OwnThread, Shared};
+use super::shared::Shared;
 use crate::sys::atomic::{AtomicUsize, Ordering};
+use crate::sys::thread::OwnThread;
 use crate::task::Blocking;
 use crate::task::park;
 use crate::task::section::Section;

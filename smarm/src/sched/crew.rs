@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use super::shared::{OwnThread, Shared};
+use super::shared::Shared;
 use super::worker::Worker;
 use crate::sys::stack;
+use crate::sys::thread::OwnThread;
 
 /// What a worker is there for; see the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,7 +11,7 @@
 //!   has come nor is there a deadlock. If nobody waits for it, its end wakes a worker, which looks again.
 //! - **A deadlock.** The last worker to fall asleep, with actors left, no deadline pending and no blocking code running, sets itself an alarm. If until then
 //!   no actor ran, it inspects all actors. It is a *certain* deadlock if all are parked on objects that no plain thread
-//!   and no other runtime ever had, nobody outside holds a handle to this runtime, no shutdown has begun, and no foreign thread was started since the run
+//!   and no other runtime ever had, nobody outside holds a handle to this runtime, no call is awaited by a waker, no shutdown has begun, and no foreign thread was started since the run
 //!   began that is still there (it may have been given an end of a channel). Otherwise somebody may still come: silence.
 //!
 //! # Inspection
@@ -36,6 +36,7 @@ use crate::sys::atomic::{AtomicBool, Ordering};
 use crate::sys::{clock, membarrier};
 use crate::task::choice::WaitSet;
 use crate::task::park;
+use crate::task::poller;
 use crate::task::section::Section;
 use crate::task::slot::{self, Rank, Slot, SlotRef};
 use crate::task::state::Seen;
@@ -206,8 +207,8 @@ fn waits_for_descriptor(shared: &Shared) -> bool {
 pub(super) fn wake_up(shared: &Shared, nap: Nap) {
     let alarm = clock::now_ns() >= nap.check_at_ns;
     let silent = shared.all_sleep() && activity(shared) == nap.activity;
-    // With new foreign threads around nothing is certain: look again later.
-    if alarm && silent && !shared.has_new_foreign_threads() {
+    // With new foreign threads around, or a waker of whoever's, nothing is certain: look again later.
+    if alarm && silent && !shared.has_new_foreign_threads() && !poller::is_any_waker_out() {
         shared.checked_activity.set(nap.activity);
         check_for_deadlock(shared);
     }

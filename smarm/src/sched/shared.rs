@@ -15,6 +15,7 @@ use super::worker::Worker;
 use crate::pid::Pid;
 use crate::sys::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::stack::StackClass;
+use crate::sys::thread;
 use crate::task::locals::Locals;
 use crate::task::park;
 
@@ -102,32 +103,10 @@ fn one_sleeper(takes_work: bool) -> u64 {
     if takes_work { 1 | 1 << TAKERS_SHIFT } else { 1 }
 }
 
-/// How many threads run workers, monitors and blocking code, of all runtimes.
-static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts a thread of smarm's as long as it lives.
-pub(crate) struct OwnThread;
-
-impl OwnThread {
-    pub(crate) fn new() -> Self {
-        // Ordering: Relaxed. A count.
-        OWN_THREADS.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for OwnThread {
-    fn drop(&mut self) {
-        // Ordering: Relaxed. A count.
-        OWN_THREADS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// How many threads of the process are not smarm's.
 fn foreign_threads() -> usize {
     let all = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
-    // Ordering: Relaxed. A count.
-    all.saturating_sub(OWN_THREADS.load(Ordering::Relaxed))
+    all.saturating_sub(thread::own_threads())
 }
 
 /// The last runtime's number.

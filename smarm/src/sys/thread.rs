@@ -1,4 +1,6 @@
-//! What the system is told of a thread, and tells of it.
+//! What the system is told of a thread, and tells of it; and which threads are smarm's own.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The thread that runs here, as the system knows it.
 pub(crate) fn id() -> i32 {
@@ -38,6 +40,33 @@ pub(crate) fn ask_for_short_slices() {
         // SAFETY: as above. If it fails, the thread runs later.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     }
+}
+
+/// How many threads are smarm's: they run workers, monitors and blocking code, of all runtimes, or the alarms of calls.
+static OWN_THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a thread of smarm's as long as it lives.
+pub(crate) struct OwnThread;
+
+impl OwnThread {
+    pub(crate) fn new() -> Self {
+        // Ordering: Relaxed. A count.
+        OWN_THREADS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for OwnThread {
+    fn drop(&mut self) {
+        // Ordering: Relaxed. A count.
+        OWN_THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many there are.
+pub(crate) fn own_threads() -> usize {
+    // Ordering: Relaxed. A count.
+    OWN_THREADS.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(crate) mod section;
 pub(crate) mod select;
 pub(crate) mod state;
 pub(crate) mod ties;
+pub(crate) mod wakers;
 pub(crate) mod winner;
 
 #[cfg(not(loom))]
@@ -42,6 +43,8 @@ pub(crate) mod polled;
 #[cfg(all(not(loom), not(feature = "futures-io")))]
 #[path = "polled_off.rs"]
 pub(crate) mod polled;
+#[cfg(not(loom))]
+pub(crate) mod poller;
 #[cfg(not(loom))]
 pub(crate) mod preempt;
 #[cfg(not(loom))]

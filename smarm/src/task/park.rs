@@ -1,4 +1,4 @@
-//! Park and unpark, the same for actors and plain threads.
+//! Park and unpark, the same for actors and plain threads. A future parks by leaving a waker, see `poller`; its unpark is this one.
 //!
 //! One permit: an unpark that comes before the park makes the next park return at once. So a wait is always a loop:
 //!
@@ -27,6 +27,7 @@ use core::time::Duration;
 use super::Schedule;
 use super::choice::WaitSet;
 use super::current::{self, Here};
+use super::poller;
 use super::reply::{Answer, CallId};
 use super::slot::{self, Hold, SlotRef};
 use super::state::{Park, StateWord, Unpark};
@@ -210,18 +211,19 @@ pub(crate) fn unpark_at(slot: SlotRef, pid: Pid) {
 /// The same, for who knows the note of its thread, too.
 #[inline]
 pub(crate) fn unpark_from(here: Option<&'static Here>, slot: SlotRef, pid: Pid) {
-    wake(here, slot, |state| state.unpark(pid.generation()));
+    wake(here, slot, pid, |state| state.unpark(pid.generation()));
 }
 
 /// In the chaos build: now and then wakes, for no reason, a plain thread or an actor of this runtime. Not of another one, which may be
-/// about to find out that nothing happens in it.
+/// about to find out that nothing happens in it. Not a future: its waker is the user's code, and a worker's own stack is no place for that.
 #[inline(always)]
 pub(crate) fn wake_somebody(runtime: u32) {
     chaos::also(|| {
         if !chaos::wakes_somebody() {
             return;
         }
-        let mut candidates = slot::all().filter(|slot| is_plain(slot) || slot.runtime() == runtime);
+        let mut candidates =
+            slot::all().filter(|slot| is_plain(slot) && !slot.is_polled() || slot.runtime() == runtime);
         if let Some(slot) = candidates.nth(chaos::small_number_below(MOST_CHOSEN)) {
             unpark(slot.pid());
         }
@@ -233,19 +235,25 @@ const MOST_CHOSEN: usize = 1024;
 
 /// Asks an actor to end. From any thread; never parks. A stale `Pid` asks nobody.
 pub(crate) fn kill(pid: Pid) {
-    wake(current::here(), slot::slot_of(pid), |state| state.kill(pid.generation()));
+    wake(current::here(), slot::slot_of(pid), pid, |state| state.kill(pid.generation()));
 }
 
 #[inline]
-fn wake(here: Option<&'static Here>, slot: SlotRef, transition: impl FnOnce(&StateWord) -> Unpark) {
+fn wake(here: Option<&'static Here>, slot: SlotRef, pid: Pid, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
     match transition(&slot.state) {
-        Unpark::Push if plain => futex::wake_one(slot.state.futex().0.as_ptr()),
+        Unpark::Push if plain => wake_outside(slot, pid),
         Unpark::Push => Host::wake(here, slot),
         Unpark::Activate => Host::activate(slot, false),
         Unpark::Pending | Unpark::Stale => {}
     }
+}
+
+/// Wakes a plain thread, or has a future polled. The slot may be another's by now: then it is a wake for no reason, or nobody's.
+#[cold]
+fn wake_outside(slot: SlotRef, pid: Pid) {
+    if slot.is_polled() { poller::wake(pid) } else { futex::wake_one(slot.state.futex().0.as_ptr()) }
 }
 
 /// Tells an idle server that there is mail; `soon`: the caller is about to park, and the server may run in its place.
@@ -268,7 +276,7 @@ pub(crate) fn end_idle(pid: Pid) -> bool {
 
 /// Asks an actor to end where it would wait, for a shutdown; not an idle server.
 pub(crate) fn ask(pid: Pid) {
-    wake(current::here(), slot::slot_of(pid), |state| state.ask(pid.generation()));
+    wake(current::here(), slot::slot_of(pid), pid, |state| state.ask(pid.generation()));
 }
 
 /// Asks a server to end after what it has in hand and in its mailbox now.

@@ -1,4 +1,4 @@
-//! The slot: the control block of one actor, or of one plain thread that waits. Never freed.
+//! The slot: the control block of one actor, or of one plain thread or one future that waits. Never freed.
 //!
 //! Slots live in segments that double in size and are never unmapped, so a late waker may always look at one: it finds a newer
 //! generation and goes away. A slot's fields belong to whoever the table in [`state`](super::state) says; what others may read at
@@ -143,7 +143,7 @@ impl Job {
     }
 }
 
-/// One actor, or one waiting plain thread. Two cache lines: the first has all that a park, a wake and a call touch.
+/// One actor, or one waiting plain thread or future. Two cache lines: the first has all that a park, a wake and a call touch.
 #[repr(C, align(128))]
 pub(crate) struct Slot {
     pub(crate) state: StateWord,
@@ -158,7 +158,7 @@ pub(crate) struct Slot {
     pub(crate) waits_on: AtomicU64,
     /// Where the reply to its call goes.
     pub(crate) reply: ReplyWord,
-    /// The runtime this actor belongs to; 0 for plain threads.
+    /// The runtime this actor belongs to; 0 for plain threads and futures.
     runtime: AtomicU32,
     /// The next slot in a worker's inbox; see `sched::inbox`.
     pub(crate) next: AtomicU32,
@@ -329,7 +329,7 @@ impl Slot {
         self.job.load(Ordering::Acquire)
     }
 
-    /// Fills in a free slot for a new actor, or for a plain thread. The caller owns the slot.
+    /// Fills in a free slot for a new actor, for a plain thread, or for a future. The caller owns the slot.
     #[inline]
     pub(crate) fn prepare(&self, job: *mut Job, runtime: u32, shared: *const (), class: StackClass) {
         // Ordering: Release; an inspector that saw another actor here may meet this one's job before `occupy` publishes it.
@@ -362,6 +362,11 @@ impl Slot {
     #[inline]
     pub(crate) fn is_server(&self) -> bool {
         self.ties.is_server()
+    }
+
+    /// Whether a future waits by it: an unpark calls a waker.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.ties.is_polled()
     }
 
     /// What it is among servers; for a holder of its generation.

@@ -26,6 +26,8 @@ const SUPERVISOR: u8 = 1 << 4;
 const SUPERVISED: u8 = 1 << 5;
 /// It knows of the shutdown.
 const TOLD: u8 = 1 << 6;
+/// No actor: a future waits by this slot.
+const POLLED: u8 = 1 << 7;
 
 /// What a server is in a tree of supervisors, and so, when its turn comes in the end of its runtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -106,6 +108,15 @@ impl Ties {
     /// By the actor itself, or by who makes it.
     pub(crate) fn set_told(&self) {
         self.set(TOLD);
+    }
+
+    pub(crate) fn is_polled(&self) -> bool {
+        self.has(POLLED)
+    }
+
+    /// By who makes it.
+    pub(crate) fn set_polled(&self) {
+        self.set(POLLED);
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The handle: a method for each message, the verbs of every handle, and what makes it a value like any other.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Generics, Type};
@@ -86,24 +86,18 @@ impl Actor {
     /// Makes the message, and sends it.
     fn send(&self, message: &Message) -> TokenStream {
         let (message_type, variant, smarm) = (&self.message_type, &message.variant, &self.smarm);
-        let converted = message
-            .arguments()
-            .filter(|(.., into)| *into)
-            .map(|(name, ty, _)| quote!(let #name: #ty = ::core::convert::Into::into(#name);));
-        let fields = message.arguments().map(|(name, ..)| name);
+        let converted = self.converted(message);
         let Some(reply) = message.reply() else {
-            return quote!(#(#converted)* self.actor.cast(#message_type::#variant { #(#fields),* }));
+            let fields = message.arguments().map(|(name, ..)| name);
+            return quote!(#converted self.actor.cast(#message_type::#variant { #(#fields),* }));
         };
+        // A reply through a parameter may come from another actor, so that to wait for this one is not to depend on it.
         let call = match message.reply_parameter() {
-            // The reply may come from another actor, so that to wait for this one is not to depend on it.
-            Some(name) => {
-                quote!(self.actor.call_deferred(|#name| #message_type::#variant { #(#fields,)* #name }))
-            }
-            None => {
-                let reply = local("reply");
-                quote!(self.actor.call(|#reply| #message_type::#variant { #(#fields,)* __reply: #reply }))
-            }
+            Some(_) => quote!(call_deferred),
+            None => quote!(call),
         };
+        let (parameter, made) = self.made_with_reply(message);
+        let call = quote!(self.actor.#call(|#parameter| #made));
         let call = match reply.shape {
             Shape::Nested => call,
             Shape::Flat => {
@@ -111,7 +105,30 @@ impl Actor {
                 quote!(#smarm::__private::flat::<#ty, _, _>(#call))
             }
         };
-        quote!(#(#converted)* #call)
+        quote!(#converted #call)
+    }
+
+    /// Has the arguments that are `#[into]` be what the message carries.
+    pub(super) fn converted(&self, message: &Message) -> TokenStream {
+        message
+            .arguments()
+            .filter(|(.., into)| *into)
+            .map(|(name, ty, _)| quote!(let #name: #ty = ::core::convert::Into::into(#name);))
+            .collect()
+    }
+
+    /// The message of a call, and the name of the right to reply in it.
+    pub(super) fn made_with_reply(&self, message: &Message) -> (Ident, TokenStream) {
+        let (message_type, variant) = (&self.message_type, &message.variant);
+        let fields = message.arguments().map(|(name, ..)| name);
+        match message.reply_parameter() {
+            Some(name) => (name.clone(), quote!(#message_type::#variant { #(#fields,)* #name })),
+            None => {
+                let reply = local("reply");
+                let made = quote!(#message_type::#variant { #(#fields,)* __reply: #reply });
+                (reply, made)
+            }
+        }
     }
 
     /// The handle's method for a method that cannot be a message. It never returns, which is a value of every type.
@@ -244,7 +261,7 @@ impl Actor {
 }
 
 /// What the handle's method takes for an argument of type `ty`.
-fn passed(ty: &Type, into: bool) -> TokenStream {
+pub(super) fn passed(ty: &Type, into: bool) -> TokenStream {
     match into {
         false => quote!(#ty),
         true => quote!(impl ::core::convert::Into<#ty>),
