@@ -102,7 +102,7 @@ mod future;
 pub mod io;
 #[cfg(not(loom))]
 pub mod net;
-#[cfg(not(loom))]
+#[cfg_attr(loom, allow(unreachable_pub, reason = "what makes it public is not there"))]
 mod pid;
 #[cfg(not(loom))]
 pub mod runtime;

@@ -5,7 +5,7 @@ use smarm::sync::{Barrier, Condvar, Mutex, Once, OnceCell, RwLock, Semaphore};
 use smarm::{channel, no_preempt, sleep, spawn, yield_now};
 use smarm_tests::{Rng, actors, on, panic_message, plain};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -347,6 +347,45 @@ fn notify_all_wakes_all_and_nobody_is_woken_without() {
         assert!(waiters.into_iter().all(|waiter| waiter.join().expect("no panic")));
         shared.1.notify_all();
         shared.1.notify_one();
+    });
+}
+
+#[test]
+fn a_wait_while_with_a_timeout_says_whether_the_condition_held_to_the_end() {
+    actors(|| {
+        let shared = Arc::new((Mutex::new(0), Condvar::new()));
+        let hour = Duration::from_secs(3600);
+        let wait = |timeout, below| {
+            let guard = shared.0.lock().expect("released");
+            let (guard, result) = shared.1.wait_timeout_while(guard, timeout, |n| *n < below).expect("free");
+            (*guard, result.timed_out())
+        };
+        assert_eq!(wait(Duration::ZERO, 0), (0, false));
+        assert_eq!(wait(Duration::ZERO, 1), (0, true));
+        assert_eq!(wait(SHORT, 1), (0, true));
+        let theirs = Arc::clone(&shared);
+        let counts = spawn(move || {
+            for _ in 0..3 {
+                *theirs.0.lock().expect("released") += 1;
+                theirs.1.notify_one();
+                yield_now();
+            }
+        });
+        // Notified three times, of which the first two are not enough.
+        assert_eq!(wait(hour, 3), (3, false));
+        counts.join().expect("no panic");
+        // Notifications do not make the time longer.
+        let stop = Arc::new(AtomicBool::new(false));
+        let (theirs, stopped) = (Arc::clone(&shared), Arc::clone(&stop));
+        let notifies = spawn(move || {
+            while !stopped.load(SeqCst) {
+                theirs.1.notify_one();
+                yield_now();
+            }
+        });
+        assert_eq!(wait(SHORT, 4), (3, true));
+        stop.store(true, SeqCst);
+        notifies.join().expect("no panic");
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod alloc_switch;
 mod blocking;
+mod call_futures;
 mod channel_bounded;
 mod channel_errors;
 mod channel_match;

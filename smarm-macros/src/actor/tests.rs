@@ -56,8 +56,9 @@ fn a_counter_reads_like_code_that_a_person_wrote() {
         }
     };
     let generated = text(&expand(quote!(), item.clone()));
-    let parts = [item, counter_messages(), counter_handle(), counter_handle_traits(), counter_actor()];
-    assert_eq!(generated, text(&parts.into_iter().collect()));
+    let handle = [counter_handle(), counter_handle_traits(), counter_async_calls()];
+    let parts = [item, counter_messages()].into_iter().chain(handle).chain([counter_actor()]);
+    assert_eq!(generated, text(&parts.collect()));
 }
 
 /// What its senders send.
@@ -185,6 +186,47 @@ fn counter_handle_traits() -> TokenStream {
             fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
                 ::core::hash::Hash::hash(&self.actor, state)
             }
+        }
+    }
+}
+
+/// What `async` code calls.
+fn counter_async_calls() -> TokenStream {
+    quote! {
+        #[doc = " The calls of a running `Counter` for `async` code: `handle.actor().to_async()`."]
+        #[allow(private_bounds)]
+        pub struct CounterHandleAsync {
+            actor: ::smarm::ActorRef<CounterMsg>,
+        }
+
+        #[allow(dead_code, deprecated, clippy::type_complexity)]
+        impl CounterHandleAsync {
+            #[doc = " Call."]
+            #[doc = " Runs `Counter::take`."]
+            pub fn take(&self, by: u64) -> ::smarm::FlatCallFuture<CounterMsg, Result<u64, Empty>> {
+                self.actor.call_async(|reply| CounterMsg::Take { by, __reply: reply }).flat()
+            }
+
+            #[doc = " Call."]
+            #[doc = " Runs `Counter::close`."]
+            pub fn close(&self) -> ::smarm::CallFuture<CounterMsg, u64> {
+                self.actor.call_async(|reply| CounterMsg::Close { __reply: reply })
+            }
+        }
+
+        impl ::core::clone::Clone for CounterHandleAsync {
+            fn clone(&self) -> Self { Self { actor: ::core::clone::Clone::clone(&self.actor) } }
+        }
+
+        impl ::core::fmt::Debug for CounterHandleAsync {
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                formatter.debug_tuple("CounterHandleAsync").field(&self.actor).finish()
+            }
+        }
+
+        impl ::smarm::Calls for CounterMsg {
+            type Async = CounterHandleAsync;
+            fn __async(actor: ::smarm::ActorRef<Self>) -> Self::Async { CounterHandleAsync { actor } }
         }
     }
 }

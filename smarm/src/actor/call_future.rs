@@ -264,7 +264,6 @@ impl<M, R> CallFuture<M, R> {
 ///
 /// Its output is a `Result<T, CallError<E>>`, where `R` is a `Result<T, E>`.
 #[must_use = "nothing is sent until it is polled"]
-#[derive(Debug)]
 pub struct FlatCallFuture<M, R> {
     call: CallFuture<M, R>,
 }
@@ -274,5 +273,11 @@ impl<M, R: ResultLike> Future for FlatCallFuture<M, R> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.get_mut().call).poll(context).map(result::flat)
+    }
+}
+
+impl<M, R> fmt::Debug for FlatCallFuture<M, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlatCallFuture").field("actor", &self.call.actor).finish_non_exhaustive()
     }
 }

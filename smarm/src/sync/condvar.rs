@@ -14,7 +14,7 @@ use super::mutex::MutexGuard;
 use super::queue::{Node, Queue};
 use super::waiting::{self, Look, Wait};
 use crate::pid::Pid;
-use crate::sys::atomic;
+use crate::sys::{atomic, clock};
 use crate::task::current;
 use crate::task::park;
 use crate::task::preempt::checkpoint;
@@ -134,6 +134,54 @@ impl Condvar {
         timeout: Duration,
     ) -> Result<(MutexGuard<'a, T>, WaitTimeoutResult), LockError> {
         self.wait_within(guard, Some(timeout))
+    }
+
+    /// The same, again and again, while the condition holds, but no longer than `timeout` in all. The result says whether the condition
+    /// held when the time was up. A safe point, if the condition holds. May park, on any thread.
+    ///
+    /// ```
+    /// use smarm::{Mutex, scope, sync::Condvar};
+    /// use std::time::Duration;
+    ///
+    /// smarm::run(|| {
+    ///     let (jobs, changed) = (Mutex::new(0), Condvar::new());
+    ///     scope(|s| {
+    ///         s.spawn(|| {
+    ///             *jobs.lock().unwrap() += 1;
+    ///             changed.notify_one();
+    ///         });
+    ///         let minute = Duration::from_secs(60);
+    ///         let waited = changed.wait_timeout_while(jobs.lock().unwrap(), minute, |jobs| *jobs == 0);
+    ///         let (jobs, result) = waited.unwrap();
+    ///         assert_eq!((*jobs, result.timed_out()), (1, false));
+    ///     });
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait`](Self::wait); that the time is up is none.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait) does, if the condition holds.
+    pub fn wait_timeout_while<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        timeout: Duration,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> Result<(MutexGuard<'a, T>, WaitTimeoutResult), LockError> {
+        let deadline_ns = clock::deadline_after(timeout);
+        loop {
+            if !condition(&mut guard) {
+                return Ok((guard, WaitTimeoutResult(false)));
+            }
+            let left_ns = deadline_ns.saturating_sub(clock::now_ns());
+            if left_ns == 0 {
+                return Ok((guard, WaitTimeoutResult(true)));
+            }
+            guard = self.wait_timeout(guard, Duration::from_nanos(left_ns))?.0;
+        }
     }
 
     /// Wakes the one who has waited longest, if somebody waits. Never parks.
