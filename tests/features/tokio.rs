@@ -268,3 +268,93 @@ fn actors_that_are_killed_at_random_leave_the_runtime_in_order() {
         }
     });
 }
+
+/// Counts; its mailbox has room for few.
+pub struct Counter {
+    n: u64,
+}
+
+#[smarm::actor(mailbox = bounded(4))]
+impl Counter {
+    #[expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
+    pub fn next(&mut self) -> u64 {
+        self.n += 1;
+        self.n
+    }
+
+    #[expect(unreachable_pub, reason = "as above")]
+    pub fn odd(&self) -> Result<u64, String> {
+        if self.n % 2 == 1 { Ok(self.n) } else { Err(format!("{} is even", self.n)) }
+    }
+}
+
+/// Runs `body` under a tokio runtime of its own with several threads, beside a runtime of smarm's with a counter.
+fn beside_tokio<F: Future<Output = ()>>(body: impl FnOnce(CounterHandle) -> F + Clone + Send + 'static) {
+    actors(move || {
+        let counter = Counter { n: 0 }.start();
+        smarm::block_on_io(move || {
+            let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build();
+            tokio.expect("threads").block_on(body(counter));
+        });
+    });
+}
+
+#[test]
+fn tasks_of_tokio_await_calls_of_servers() {
+    const TASKS: u64 = 20;
+    const CALLS: u64 = 50;
+    beside_tokio(|counter| async move {
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let calls = counter.actor().to_async();
+                tokio::spawn(async move {
+                    let mut before = 0;
+                    for _ in 0..CALLS {
+                        let n = calls.next().await.expect("it lives");
+                        assert!(n > before);
+                        before = n;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        let calls = counter.actor().to_async();
+        let both = tokio::join!(calls.next(), calls.odd());
+        assert_eq!(both.0.expect("it lives"), TASKS * CALLS + 1);
+        assert_eq!(both.1.expect("it is odd"), TASKS * CALLS + 1);
+        calls.next().await.expect("it lives");
+        assert!(calls.odd().await.unwrap_err().into_reply().is_ok_and(|error| error.contains("even")));
+    });
+}
+
+#[test]
+fn a_task_that_is_aborted_drops_its_call() {
+    beside_tokio(|counter| async move {
+        let calls = counter.actor().to_async();
+        for _ in 0..50 {
+            let task = {
+                let calls = calls.clone();
+                tokio::spawn(async move { while calls.next().await.is_ok() {} })
+            };
+            tokio::task::yield_now().await;
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+        }
+        calls.next().await.expect("it lives");
+    });
+}
+
+#[test]
+fn an_actor_awaits_calls_under_tokio() {
+    actors(|| {
+        let calls = Counter { n: 0 }.start().actor().to_async();
+        let sum = block_on(async {
+            let (first, second) = tokio::join!(calls.next(), calls.next());
+            tokio::time::sleep(MILLISECOND).await;
+            first.expect("it lives") + second.expect("it lives")
+        });
+        assert_eq!(sum, 3);
+    });
+}

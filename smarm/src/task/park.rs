@@ -238,7 +238,8 @@ pub(crate) fn kill(pid: Pid) {
     wake(current::here(), slot::slot_of(pid), pid, |state| state.kill(pid.generation()));
 }
 
-#[inline]
+// Inlined always: else it is left to chance in which crates' parts it is a call, of a dozen instructions each.
+#[inline(always)]
 fn wake(here: Option<&'static Here>, slot: SlotRef, pid: Pid, transition: impl FnOnce(&StateWord) -> Unpark) {
     // Read first: a plain thread may see its wake before we come to the futex, go on, and give its slot to an actor.
     let plain = is_plain(slot);
