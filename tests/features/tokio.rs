@@ -1,5 +1,7 @@
 //! `smarm::tokio::block_on`: futures that need tokio, on actors and plain threads.
 
+#![expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
+
 use smarm::{ExitReason, channel, kill, spawn, yield_now};
 use smarm_tests::{Tally, actors, on, plain};
 use std::cell::Cell;
@@ -276,13 +278,11 @@ pub struct Counter {
 
 #[smarm::actor(mailbox = bounded(4))]
 impl Counter {
-    #[expect(unreachable_pub, reason = "the visibility is what makes a method a message")]
     pub fn next(&mut self) -> u64 {
         self.n += 1;
         self.n
     }
 
-    #[expect(unreachable_pub, reason = "as above")]
     pub fn odd(&self) -> Result<u64, String> {
         if self.n % 2 == 1 { Ok(self.n) } else { Err(format!("{} is even", self.n)) }
     }
