@@ -17,6 +17,8 @@ use super::select::{Register, Source};
 use super::slot::SlotRef;
 use super::source::{self, Interest, SourceRef};
 use super::wait::{WaitKind, WaitObject};
+#[cfg(feature = "futures-io")]
+use super::wakers::Leave;
 use super::{current, preempt};
 use crate::sys::{clock, poll};
 
@@ -212,15 +214,16 @@ impl<S: AsRawFd> Evented<S> {
             return Poll::Pending;
         }
         loop {
+            let seen = self.polled.events(interest);
             match attempt(&self.socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 answer => return Poll::Ready(answer),
             }
-            match self.polled.wait(self.socket.as_raw_fd(), interest, context) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+            match self.polled.wait(self.socket.as_raw_fd(), interest, seen, context)? {
+                Leave::Left => return Poll::Pending,
+                Leave::Again => {}
+                Leave::Closed => return Poll::Ready(Err(closed())),
             }
         }
     }

@@ -19,6 +19,8 @@ pub(crate) mod section;
 pub(crate) mod select;
 pub(crate) mod state;
 pub(crate) mod ties;
+#[cfg(any(loom, feature = "futures-io"))]
+pub(crate) mod wakers;
 pub(crate) mod winner;
 
 #[cfg(not(loom))]
