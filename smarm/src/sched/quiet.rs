@@ -117,6 +117,12 @@ fn end_newest_server(shared: &Shared) {
             ending.asked = Some(newest);
             return;
         }
+        // This worker was held up after it had found that all sleep: another one has come here before it, and the newest server works, or
+        // is about to rest. Its turn is still before that of the older ones; who runs it comes here when it falls asleep.
+        if slot::is_alive(newest) {
+            ending.pids.push(newest);
+            return;
+        }
     }
     ending.pids = Vec::new(); // it may have been long
 }
