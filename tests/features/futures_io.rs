@@ -8,9 +8,10 @@ use smarm_tests::{actors, on, plain};
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 
 /// Two ends of a connection over TCP.
@@ -170,6 +171,53 @@ fn several_futures_may_wait_for_one_socket() {
         put(&other, b"x").expect("a reader");
         pending.iter().for_each(|calls| calls.wait_for(1));
         assert!(matches!(poll((&one).read(&mut [0]), &all[0]), Poll::Ready(Ok(1))));
+    });
+}
+
+/// A waker that does something when it is cloned for the first time: a poll does so between its try and the moment when it is left.
+struct Interruption(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Interruption {
+    fn waker(interruption: impl FnOnce() + Send + 'static) -> Waker {
+        const TABLE: RawWakerVTable = RawWakerVTable::new(Interruption::clone, |_| (), |_| (), |_| ());
+        let this: &'static Self = Box::leak(Box::new(Self(Mutex::new(Some(Box::new(interruption))))));
+        // SAFETY: the functions of the table take this address, of a value that is never freed and may be shared by threads; only the first
+        // one does anything with it.
+        unsafe { Waker::from_raw(RawWaker::new(ptr::from_ref(this).cast(), &TABLE)) }
+    }
+
+    fn clone(this: *const ()) -> RawWaker {
+        // SAFETY: `waker` made the address, of a value that is never freed.
+        let interruption = unsafe { &*this.cast::<Self>() }.0.lock().expect("no panic").take();
+        interruption.into_iter().for_each(|interruption| interruption());
+        RawWaker::new(this, &WITHOUT_INTERRUPTION)
+    }
+}
+
+const WITHOUT_INTERRUPTION: RawWakerVTable =
+    RawWakerVTable::new(|this| RawWaker::new(this, &WITHOUT_INTERRUPTION), |_| (), |_| (), |_| ());
+
+/// Two have tried in vain when two bytes come at once. The kernel tells of them once, and the first of the two takes only one.
+#[test]
+fn who_polls_beside_another_one_hears_of_what_that_one_leaves() {
+    plain(|| {
+        let (one, other) = unix_pair();
+        let one = Arc::new(one);
+        let told = Arc::new(Calls::default());
+        assert!(poll((&*one).read(&mut [0]), &told).is_pending());
+        let bytes_come = move || {
+            put(&other, b"xy").expect("a reader");
+            told.wait_for(1);
+        };
+        let socket = Arc::clone(&one);
+        let first_reads = move || {
+            let waker = Interruption::waker(bytes_come);
+            let read = pin!((&*socket).read(&mut [0])).poll(&mut Context::from_waker(&waker));
+            assert!(matches!(read, Poll::Ready(Ok(1))));
+        };
+        let waker = Interruption::waker(first_reads);
+        let read = pin!((&*one).read(&mut [0])).poll(&mut Context::from_waker(&waker));
+        assert!(matches!(read, Poll::Ready(Ok(1))), "it waits beside a byte that it could read");
     });
 }
 

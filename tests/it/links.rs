@@ -30,8 +30,10 @@ fn fate(f: impl FnOnce() + Send + 'static) -> Result<(), ExitReason> {
             f();
         });
         link(other.pid());
+        // Before it ends: links are told first, then monitors. One of an actor that is ending says so at once.
+        let end = monitor(other.pid());
         go.send(()).unwrap();
-        monitor(other.pid()).recv().unwrap();
+        end.recv().unwrap();
         yield_now();
     });
     survivor.join()

@@ -254,6 +254,29 @@ fn many_idle_servers_end_soon() {
 }
 
 #[test]
+fn the_end_of_one_run_leaves_the_servers_of_the_next_one_alone() {
+    const RUNS: u64 = 500;
+    /// So many that workers are held up between two steps.
+    const RUNTIMES: usize = 8;
+    fn one_after_the_other() {
+        let runtime = runtime(4);
+        for number in 0..RUNS {
+            runtime.run(move || {
+                let (tell, _told) = channel();
+                let member = member(number, &tell, None);
+                assert_eq!(member.got().expect("just started"), 0);
+                sleep(Duration::from_micros(number % 50)); // it is idle, and this actor waits
+                assert_eq!(member.got().expect("its run goes on"), 0);
+            });
+        }
+    }
+    plain(|| {
+        let threads = [(); RUNTIMES].map(|()| thread::spawn(one_after_the_other));
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    });
+}
+
+#[test]
 fn a_reservation_that_is_kept_does_not_hold_up_the_end() {
     plain(|| {
         let tally = Tally::new();

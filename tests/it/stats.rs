@@ -150,3 +150,24 @@ fn a_plain_thread_may_look_while_actors_run() {
         thread.join().expect("no panic");
     });
 }
+
+struct Slow;
+
+#[smarm::actor]
+impl Slow {
+    pub(crate) fn answer(&self) -> u32 {
+        sleep(Duration::from_millis(1));
+        7
+    }
+}
+
+#[test]
+fn sleeping_count_forgets_who_called_though_its_worker_never_sleeps_again() {
+    with_runtime(1, |runtime| {
+        // The worker sleeps meanwhile, and counts the caller.
+        assert_eq!(Slow.start().answer().expect("it answers"), 7);
+        while runtime.stats().sleeping_count() > 0 {
+            yield_now();
+        }
+    });
+}

@@ -24,14 +24,13 @@ struct Worker {
     name: &'static str,
     log: Log,
     sum: u32,
-    stubborn: bool,
 }
 
 #[smarm::actor(timeout = none)]
 impl Worker {
     fn new(name: &'static str, log: &Log) -> Self {
         log.send(format!("{name} starts")).unwrap();
-        Self { name, log: log.clone(), sum: 0, stubborn: false }
+        Self { name, log: log.clone(), sum: 0 }
     }
     pub fn add(&mut self, by: u32) {
         self.sum += by;
@@ -52,12 +51,6 @@ impl Worker {
     pub fn hold(&self, begun: oneshot::Sender<()>, gate: oneshot::Receiver<()>) {
         begun.send(()).ok();
         gate.recv().ok();
-    }
-    pub fn never_ends(&mut self) {
-        self.stubborn = true;
-        loop {
-            sleep(HOUR);
-        }
     }
     #[on_exit]
     fn bye(&mut self, why: &ExitReason) {
@@ -381,8 +374,13 @@ fn a_child_that_does_not_stop_in_time_is_killed() {
         let brutal = worker("brutal", &tell).shutdown(Shutdown::Brutal);
         let slow = worker("slow", &tell).shutdown(Shutdown::Timeout(Duration::from_millis(2)));
         let supervisor = Supervisor::one_for_one().child(brutal).child(slow).start().unwrap();
-        handle(&supervisor, "slow").never_ends();
-        handle(&supervisor, "brutal").never_ends();
+        // They are in a handler when the stop comes, and none of the gates opens before they are killed.
+        let _gates = ["slow", "brutal"].map(|id| {
+            let ((begun, begins), (open, gate)) = (oneshot(), oneshot());
+            handle(&supervisor, id).hold(begun, gate);
+            begins.recv().unwrap();
+            open
+        });
         supervisor.stop();
         assert!(supervisor.join().is_normal());
         expect(&log, &["brutal starts", "slow starts", "slow ends: killed", "brutal ends: killed"]);

@@ -14,7 +14,7 @@ use smarm::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use smarm::runtime::{Config, Deadlock, Runtime, RuntimeStats, init};
 use smarm::sync::{Barrier, Condvar, OnceCell, RwLock, Semaphore};
 use smarm::{
-    ExitReason, JoinHandle, Mutex, block_on, block_on_io, channel, park_current, scope, sleep, spawn,
+    ExitReason, JoinHandle, Mutex, block_on, block_on_io, channel, park_current, scope, select, sleep, spawn,
     yield_now,
 };
 use smarm_tests::{Rng, Tally, Token, Watchdog, resident_kib};
@@ -172,6 +172,63 @@ const WAITS: &[(&str, Wait)] = &[
         whatever(block_on_io(move || rx.recv()));
     }),
     ("block_on", |_| block_on(std::future::pending::<()>())),
+    ("recv_match", |_| {
+        let (tx, rx) = channel();
+        tx.send(1).expect("a receiver");
+        whatever((rx.recv_match(|n| *n == 2), tx));
+    }),
+    ("recv_match_timeout", |_| {
+        let (tx, rx) = channel();
+        tx.send(1).expect("a receiver");
+        whatever((rx.recv_match_timeout(HOUR, |n| *n == 2), tx));
+    }),
+    ("select of receives and a time", |_| {
+        let ((a, from_a), (b, from_b), (c, from_c)) = (channel::<u8>(), bounded::<u8>(0), oneshot::<u8>());
+        select! {
+            _ = from_a.recv() => (),
+            _ = from_b.recv() => (),
+            _ = from_c.recv() => (),
+            after(HOUR) => (),
+        }
+        whatever((a, b, c));
+    }),
+    ("select of sends and times", |_| {
+        let ((full, room), (rendezvous, nobody)) = (bounded(1), bounded(0));
+        full.send(1).expect("room");
+        select! {
+            _ = full.send(2) => (),
+            _ = rendezvous.send(3) => (),
+            after(HOUR) => (),
+            at(Instant::now() + HOUR) => (),
+        }
+        whatever((room, nobody));
+    }),
+    ("select of joins", |world| {
+        let (tx, rx) = channel::<()>();
+        let child = spawn(move || rx.recv());
+        select! {
+            _ = child.join() => (),
+            _ = world.patient.join() => (),
+            after(HOUR) => (),
+        }
+        drop(tx);
+    }),
+    ("select of sockets", |_| {
+        let ((listener, _), (one, _other)) = (listener(), sockets());
+        select! {
+            _ = listener.accept() => (),
+            _ = one.wait_readable() => (),
+            after(HOUR) => (),
+        }
+    }),
+    ("select of descriptors and a receive", |_| {
+        let ((reader, _writer), (tx, rx)) = (pipe().expect("descriptors"), channel::<u8>());
+        select! {
+            _ = smarm::io::wait_readable(&reader) => (),
+            _ = rx.recv() => (),
+        }
+        drop(tx);
+    }),
 ];
 
 /// What comes of a wait that was cut short is nobody's concern.

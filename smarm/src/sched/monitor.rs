@@ -10,6 +10,9 @@
 //! It looks every millisecond; every fourth one while for long nobody was kept and nothing waited that could move, since each look is the wake
 //! of a thread (25 to 40 µs of processor time on a virtual machine); and it sleeps when all workers do. It reads atomics of worker blocks, which are never freed; how it learns the
 //! name of an actor that may end meanwhile is told in [`quiet`](super::quiet).
+//!
+//! The turn may end between any two of its looks at a worker. So what a thread does is told only if the same turn was still on
+//! after it was looked at: else an actor would be blamed for the sleep of a worker that has nothing to do.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -99,18 +102,71 @@ struct Rounds {
     calm_looks: u32,
 }
 
+/// An actor's turn on a worker, as the monitor sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Turn {
+    runs: u64,
+    /// Who runs; `None`: the worker itself, or it sleeps.
+    pid: Option<Pid>,
+}
+
+impl Turn {
+    fn of(worker: &Worker) -> Self {
+        Self { runs: worker.runs.get(), pid: worker.running().map(|slot| slot.pid()) }
+    }
+}
+
 /// A worker, as it was at the last look.
 #[derive(Clone, Copy, Debug, Default)]
 struct Watch {
-    runs: u64,
-    /// Who ran; `None`: the worker itself, or it slept.
-    pid: Option<Pid>,
-    /// Since when that run goes on, at least.
+    turn: Turn,
+    /// Since when that turn goes on, at least.
     since_ns: u64,
-    /// What processor time the worker's thread had used when the run was seen for the second time: reading it is a system call.
-    cpu_ns: Option<u64>,
+    /// What the thread had done when the turn was seen for the second time: asking for that is a system call.
+    usage: Option<Usage>,
     /// How long it must have gone on to be told of (again).
     tell_after_ns: u64,
+}
+
+impl Watch {
+    fn begin(turn: Turn, now_ns: u64, limit_ns: u64) -> Self {
+        Self { turn, since_ns: now_ns, usage: None, tell_after_ns: limit_ns }
+    }
+}
+
+/// How much of a turn its thread has run or been blocked. On a busy machine it waits for a processor for most of the rest, and the actor has
+/// no part in that.
+#[derive(Clone, Copy, Debug)]
+struct Usage {
+    /// The processor time of the thread when this began.
+    began_cpu_ns: u64,
+    /// The same at the last look. A thread that has used none since has waited all the while.
+    last_cpu_ns: u64,
+    /// When it became so.
+    still_since_ns: u64,
+}
+
+impl Usage {
+    fn begin(now_ns: u64, cpu_ns: u64) -> Self {
+        Self { began_cpu_ns: cpu_ns, last_cpu_ns: cpu_ns, still_since_ns: now_ns }
+    }
+
+    /// For how long the thread has run, and has been blocked without a break if it is at this look. One that is in a lock for a moment has not been
+    /// blocked for long, though it may have waited for long for a processor.
+    fn look(&mut self, now_ns: u64, cpu_ns: u64, is_blocked: bool) -> u64 {
+        if cpu_ns != self.last_cpu_ns {
+            (self.last_cpu_ns, self.still_since_ns) = (cpu_ns, now_ns);
+        }
+        let blocked_ns = if is_blocked { now_ns - self.still_since_ns } else { 0 };
+        cpu_ns.saturating_sub(self.began_cpu_ns) + blocked_ns
+    }
+}
+
+/// What a look at a thread found, if the turn that is meant was still on afterwards. What the worker wrote before it fell asleep is seen by who
+/// sees it asleep: the kernel has taken a lock in between, on both sides.
+fn seen_in<T>(turn: Turn, look: impl FnOnce() -> T, turn_now: impl FnOnce() -> Turn) -> Option<T> {
+    let seen = look();
+    (turn_now() == turn).then_some(seen)
 }
 
 impl Rounds {
@@ -148,14 +204,15 @@ impl Rounds {
     fn is_kept(&mut self, shared: &Shared, worker: &'static Worker, now_ns: u64) -> bool {
         let limit_ns = shared.settings.stall.after_ns;
         let watch = &mut self.watches[worker.position()];
-        let (runs, pid) = (worker.runs.get(), worker.running().map(|slot| slot.pid()));
-        let Some(pid) = pid.filter(|pid| runs == watch.runs && Some(*pid) == watch.pid) else {
-            *watch = Watch { runs, pid, since_ns: now_ns, cpu_ns: None, tell_after_ns: limit_ns };
+        let turn = Turn::of(worker);
+        let Some(pid) = turn.pid.filter(|_| turn == watch.turn) else {
+            *watch = Watch::begin(turn, now_ns, limit_ns);
             worker.set_stalled(false);
             return false;
         };
         let held_ns = now_ns - watch.since_ns;
-        let cpu_ns = *watch.cpu_ns.get_or_insert_with(|| thread::cpu_time_ns(worker.thread_id()));
+        let cpu_time_ns = || thread::cpu_time_ns(worker.thread_id());
+        let usage = watch.usage.get_or_insert_with(|| Usage::begin(now_ns, cpu_time_ns()));
         if worker.keeps_to_itself() {
             return true;
         }
@@ -165,13 +222,63 @@ impl Rounds {
             worker.set_stalled(true);
         }
         if held_ns >= watch.tell_after_ns {
-            // On a busy machine it is the thread that waits, for a processor: the actor is told of when it has had its time.
-            let has_run_ns = thread::cpu_time_ns(worker.thread_id()).saturating_sub(cpu_ns);
-            if has_run_ns >= watch.tell_after_ns || stall::is_blocked(worker) {
+            let look = || (cpu_time_ns(), stall::activity_of(worker.thread_id()));
+            let Some((cpu_ns, activity)) = seen_in(turn, look, || Turn::of(worker)) else { return true };
+            if usage.look(now_ns, cpu_ns, activity.is_blocked()) >= watch.tell_after_ns {
                 watch.tell_after_ns = held_ns.saturating_mul(10);
-                self.teller.tell(shared, worker, pid, held_ns);
+                self.teller.tell(shared, worker, pid, held_ns, activity);
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn what_a_thread_does_after_the_turn_is_not_the_actors() {
+        let turn = Turn { runs: 7, pid: Some(Pid::new(1, 1)) };
+        let of_worker = Cell::new(turn);
+        assert_eq!(seen_in(turn, || "blocked", || of_worker.get()), Some("blocked"));
+        // The actor parks, and the worker falls asleep, after the monitor saw who runs and before it sees what the thread does.
+        let falls_asleep = || {
+            of_worker.set(Turn { pid: None, ..turn });
+            "blocked"
+        };
+        assert_eq!(seen_in(turn, falls_asleep, || of_worker.get()), None);
+        // The same actor again, in its next turn.
+        let goes_on = || {
+            of_worker.set(Turn { runs: 8, ..turn });
+            "blocked"
+        };
+        assert_eq!(seen_in(turn, goes_on, || of_worker.get()), None);
+    }
+
+    #[test]
+    fn who_computes_has_its_processor_time() {
+        let mut usage = Usage::begin(MS, 50 * MS);
+        assert_eq!(usage.look(11 * MS, 60 * MS, false), 10 * MS);
+        assert_eq!(usage.look(12 * MS, 61 * MS, false), 11 * MS);
+    }
+
+    #[test]
+    fn who_is_blocked_all_the_while_has_the_time() {
+        let mut usage = Usage::begin(MS, 50 * MS);
+        assert_eq!(usage.look(11 * MS, 50 * MS, true), 10 * MS);
+        assert_eq!(usage.look(12 * MS, 50 * MS, true), 11 * MS);
+    }
+
+    #[test]
+    fn who_waits_for_a_processor_and_is_blocked_for_a_moment_has_not() {
+        let mut usage = Usage::begin(MS, 50 * MS);
+        assert_eq!(usage.look(11 * MS, 50 * MS, false), 0);
+        assert_eq!(usage.look(12 * MS, 51 * MS, true), MS);
+        assert_eq!(usage.look(13 * MS, 51 * MS, true), 2 * MS);
+        assert_eq!(usage.look(14 * MS, 52 * MS, true), 2 * MS);
     }
 }

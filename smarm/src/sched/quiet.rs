@@ -95,13 +95,7 @@ fn patience(shared: &Shared) -> Duration {
 
 /// Asks the newest server to end, if nobody is left but servers at rest.
 fn end_newest_server(shared: &Shared) {
-    // The servers first: one that is started meanwhile counts as alive, and its starter wakes a worker that comes here again.
-    let at_rest = shared.servers_at_rest();
-    let quiet = at_rest > 0
-        && shared.live() == at_rest
-        && shared.pool.pending() == 0
-        && !is_something_underway(shared);
-    if !quiet {
+    if !are_only_servers_at_rest(shared) {
         return;
     }
     let mut ending = shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,13 +107,32 @@ fn end_newest_server(shared: &Shared) {
         ending.started = shared.servers_started();
         ending.pids = servers_at_rest(shared);
     }
+    // Once more: this worker may have been held up, the run may have ended, and these may be servers of the next one, whose root counts
+    // before they do. What is found now holds for all in the list that have not ended.
+    if !are_only_servers_at_rest(shared) {
+        ending.pids.clear(); // some may be missing that were at work
+        return;
+    }
     while let Some(newest) = ending.pids.pop() {
         if park::end_idle(newest) {
             ending.asked = Some(newest);
             return;
         }
+        // This worker was held up after it had found that all sleep: another one has come here before it, and the newest server works, or
+        // is about to rest. Its turn is still before that of the older ones; who runs it comes here when it falls asleep.
+        if slot::is_alive(newest) {
+            ending.pids.push(newest);
+            return;
+        }
     }
     ending.pids = Vec::new(); // it may have been long
+}
+
+/// Whether nobody is left but servers at rest, and nothing is to come.
+fn are_only_servers_at_rest(shared: &Shared) -> bool {
+    // The servers first: one that is started meanwhile counts as alive, and its starter wakes a worker that comes here again.
+    let at_rest = shared.servers_at_rest();
+    at_rest > 0 && shared.live() == at_rest && shared.pool.pending() == 0 && !is_something_underway(shared)
 }
 
 /// Whether a message is to be sent later, to somebody who has not ended.

@@ -71,6 +71,15 @@ impl Replies {
         self.queue.len()
     }
 
+    /// How many callers wait at most; just so many while they are few. For a worker that comes by often.
+    pub(super) fn open_at_most(&mut self) -> usize {
+        self.drop_closed();
+        if self.queue.len() <= FIRST_SWEEP {
+            self.sweep();
+        }
+        self.queue.len()
+    }
+
     /// The first deadline; `u64::MAX` for none.
     pub(super) fn next_deadline(&mut self) -> u64 {
         self.drop_closed();

@@ -54,6 +54,13 @@ pub enum ThreadActivity {
     Unknown,
 }
 
+impl ThreadActivity {
+    /// Whether it waits in the system for something else than a processor.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self, Self::Blocked { .. })
+    }
+}
+
 impl fmt::Display for ThreadActivity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -111,7 +118,14 @@ pub(super) struct Teller {
 
 impl Teller {
     /// Tells of a worker that is held up, if that matters to anybody.
-    pub(super) fn tell(&mut self, shared: &Shared, worker: &Worker, pid: Pid, held_ns: u64) {
+    pub(super) fn tell(
+        &mut self,
+        shared: &Shared,
+        worker: &Worker,
+        pid: Pid,
+        held_ns: u64,
+        activity: ThreadActivity,
+    ) {
         // The only actor there is keeps nobody waiting.
         if shared.live() <= 1 {
             return;
@@ -120,7 +134,7 @@ impl Teller {
         if hook.is_none() && !self.may_write() {
             return;
         }
-        let stall = describe(worker, pid, held_ns);
+        let stall = describe(worker, pid, held_ns, activity);
         match hook {
             // Its panic was told of by the panic hook, and is no reason to stop looking.
             Some(hook) => drop(panic::catch_unwind(AssertUnwindSafe(|| hook(&stall)))),
@@ -145,7 +159,7 @@ impl Teller {
     }
 }
 
-fn describe(worker: &Worker, pid: Pid, held_ns: u64) -> Stall {
+fn describe(worker: &Worker, pid: Pid, held_ns: u64, activity: ThreadActivity) -> Stall {
     let (name, spawned_at) = quiet::describe_running(pid);
     Stall {
         pid,
@@ -153,17 +167,12 @@ fn describe(worker: &Worker, pid: Pid, held_ns: u64) -> Stall {
         spawned_at,
         worker: worker.position(),
         duration: Duration::from_nanos(held_ns),
-        activity: activity_of(worker.thread_id()),
+        activity,
     }
 }
 
-/// Whether a worker's thread waits in the system for something else than a processor.
-pub(super) fn is_blocked(worker: &Worker) -> bool {
-    matches!(activity_of(worker.thread_id()), ThreadActivity::Blocked { .. })
-}
-
 /// What a thread of this process does.
-fn activity_of(thread_id: i32) -> ThreadActivity {
+pub(super) fn activity_of(thread_id: i32) -> ThreadActivity {
     let told = fs::read_to_string(format!("/proc/self/task/{thread_id}/syscall"));
     told.map_or(ThreadActivity::Unknown, |text| parse_activity(&text))
 }

@@ -177,7 +177,8 @@ impl RuntimeStats {
         self.io_parked_count
     }
 
-    /// Actors that wait with a deadline: in `sleep`, or in a wait with a timeout.
+    /// Actors that wait with a deadline: in `sleep`, or in a wait with a timeout. Callers that wait for a reply are counted when their worker
+    /// has nothing to do, and a moment longer.
     #[must_use]
     pub fn sleeping_count(&self) -> usize {
         self.sleeping_count

@@ -166,7 +166,7 @@ pub(crate) struct Worker {
     last_sleep_ns: Cell<u64>,
     supplies: OwnerCell<Supplies>,
     replies: OwnerCell<Replies>,
-    /// Callers that wait with a deadline, at the last sleep.
+    /// Callers that waited with a deadline at the last sleep, and still do.
     waiting_callers: super::stats::Gauge,
     /// The time, at a count of cycles.
     time_ns: Cell<u64>,
@@ -423,6 +423,7 @@ impl Worker {
             if idle { self.fire_timers_at_pace(now_ns) } else { self.fire_timers(now_ns) }
         }
         self.fire_replies(now_ns);
+        self.uncount_callers();
         self.look_for_events(now_ns);
         if self.takes_work() {
             self.take_what_may_move(now_ns);
@@ -508,9 +509,8 @@ impl Worker {
         }
         let Some(trim_at_ns) = self.trim_stacks() else { return self.sleep.awake() };
         self.sticky_len.set(0);
+        self.count_callers();
         // SAFETY: the owner's thread.
-        self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
-        // SAFETY: as above.
         let reply_ns = unsafe { self.replies.with(Replies::next_deadline) };
         let nap = quiet::fall_idle(self.shared(), self);
         let deadline_ns = self.next_firing_ns().min(reply_ns).min(nap.check_at_ns()).min(trim_at_ns);

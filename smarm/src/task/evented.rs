@@ -10,6 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::choice::{Alternative, Arm, Choosable, Waiter};
+#[cfg(feature = "futures-io")]
+use super::event_count::Leave;
 use super::park::{self, Wake};
 use super::polled::Polled;
 use super::readiness::{Begin, End};
@@ -212,15 +214,16 @@ impl<S: AsRawFd> Evented<S> {
             return Poll::Pending;
         }
         loop {
+            let seen = self.polled.events(interest);
             match attempt(&self.socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 answer => return Poll::Ready(answer),
             }
-            match self.polled.wait(self.socket.as_raw_fd(), interest, context) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+            match self.polled.wait(self.socket.as_raw_fd(), interest, seen, context)? {
+                Leave::Left => return Poll::Pending,
+                Leave::Again => {}
+                Leave::Closed => return Poll::Ready(Err(closed())),
             }
         }
     }

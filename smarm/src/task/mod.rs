@@ -7,6 +7,8 @@
 //!
 //! Who owns what in each state stands in [`state`].
 
+#[cfg(any(loom, feature = "futures-io"))]
+pub(crate) mod event_count;
 pub(crate) mod growth;
 pub(crate) mod input;
 pub(crate) mod readiness;

@@ -4,20 +4,13 @@
 //! So wakers are called by a thread of their own: one per process, started by the first poll that would block, which sleeps in an epoll
 //! instance of its own. It is never ended, and whoever polls may be an actor or a plain thread.
 //!
-//! ```text
-//!   poll                                          the thread, with an event
-//!   1. try: would block                           1. the kernel says: ready
-//!   2. registered with the epoll? else do so      2. lock the direction: set ready, take the wakers
-//!   3. lock the direction: ready? clear it,       3. call them
-//!      back to 1; else leave the waker
-//! ```
-//!
-//! As in [`readiness`](super::readiness): an event between 1 and 3 leaves `ready`, an older one costs a try in vain.
+//! Who waits in one direction is in [`event_count`](super::event_count), with the steps of both sides; a poll registers the descriptor with that thread
+//! before it leaves its first waker.
 //!
 //! The wait of an actor, [`evented`](super::evented), is independent of this: a descriptor may be registered with both.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Waker};
 use std::collections::HashMap;
 use std::io;
 use std::mem;
@@ -26,14 +19,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use super::evented;
+use super::event_count::{EventCount, Events, Leave};
 use super::section::Section;
 use super::source::Interest;
 use crate::sys::epoll::{Epoll, Occurrence};
-
-/// So many may wait for the same. One more, and the others are woken, look, and come again: so wakers of futures that have been dropped
-/// do not pile up.
-const MOST_WAKERS: usize = 32;
 
 /// After so many operations in a row that did not block, a poll gives way, and is called again at once: so a fast peer does not keep an
 /// executor from its other tasks, nor an actor from its safe points.
@@ -43,6 +32,8 @@ const MOST_IN_A_ROW: u32 = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Polled {
     registration: Mutex<Registration>,
+    /// Set when it is registered, for good.
+    watch: OnceLock<Arc<Watch>>,
     in_a_row: AtomicU32,
 }
 
@@ -50,7 +41,7 @@ pub(crate) struct Polled {
 enum Registration {
     #[default]
     None,
-    Is(Arc<Watch>),
+    Is,
     Closed,
 }
 
@@ -71,42 +62,48 @@ impl Polled {
         gives_way
     }
 
-    /// For an operation in this direction that would block: ready if it should be tried again.
+    /// What is known before an operation in this direction is tried.
+    pub(crate) fn events(&self, interest: Interest) -> Events {
+        self.watch.get().map_or(Events::default(), |watch| watch.direction(interest).events())
+    }
+
+    /// For an operation that would block, tried after `seen` was looked at.
     ///
     /// # Errors
     ///
-    /// If the socket was closed, or cannot be registered.
+    /// If the socket cannot be registered.
     pub(crate) fn wait(
         &self,
         descriptor: RawFd,
         interest: Interest,
+        seen: Events,
         context: &Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> io::Result<Leave> {
         // Ordering: Relaxed; see `gives_way`.
         self.in_a_row.store(0, Ordering::Relaxed);
-        match self.watch(descriptor) {
-            Ok(watch) => watch.direction(interest).wait(context.waker()),
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        let Some(watch) = self.watch(descriptor)? else { return Ok(Leave::Closed) };
+        Ok(watch.direction(interest).leave(seen, context.waker()))
     }
 
-    fn watch(&self, descriptor: RawFd) -> io::Result<Arc<Watch>> {
+    /// `None` if it was closed before anybody has polled it.
+    fn watch(&self, descriptor: RawFd) -> io::Result<Option<&Watch>> {
+        if let Some(watch) = self.watch.get() {
+            return Ok(Some(watch));
+        }
         let _section = Section::begin(); // holds a lock
         let mut registration = lock(&self.registration);
-        match &*registration {
-            Registration::Is(watch) => Ok(Arc::clone(watch)),
-            Registration::Closed => Err(evented::closed()),
-            Registration::None => {
-                let watch = reactor()?.register(descriptor)?;
-                *registration = Registration::Is(Arc::clone(&watch));
-                Ok(watch)
-            }
+        if let Registration::None = *registration {
+            let watch = reactor()?.register(descriptor)?;
+            self.watch.get_or_init(|| watch);
+            *registration = Registration::Is;
         }
+        Ok(self.watch.get().map(Arc::as_ref))
     }
 
-    fn take(&self, next: Registration) -> Option<Arc<Watch>> {
+    /// The watch, for the one who is to take it out of the reactor.
+    fn take(&self, next: Registration) -> Option<&Watch> {
         match mem::replace(&mut *lock(&self.registration), next) {
-            Registration::Is(watch) => Some(watch),
+            Registration::Is => self.watch.get().map(Arc::as_ref),
             Registration::None | Registration::Closed => None,
         }
     }
@@ -134,12 +131,12 @@ impl Drop for Polled {
 struct Watch {
     descriptor: RawFd,
     token: u64,
-    read: Direction,
-    write: Direction,
+    read: EventCount,
+    write: EventCount,
 }
 
 impl Watch {
-    fn direction(&self, interest: Interest) -> &Direction {
+    fn direction(&self, interest: Interest) -> &EventCount {
         match interest {
             Interest::Read => &self.read,
             Interest::Write => &self.write,
@@ -155,63 +152,6 @@ impl Watch {
             lock(&reactor.watches).remove(&self.token)
         };
         drop(removed);
-    }
-}
-
-/// Who polls in one direction.
-#[derive(Debug, Default)]
-struct Direction(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Something has happened since the last look.
-    is_ready: bool,
-    is_closed: bool,
-    wakers: Vec<Waker>,
-}
-
-impl Direction {
-    fn wait(&self, waker: &Waker) -> Poll<io::Result<()>> {
-        // Cloned, dropped and called without the lock: it is anybody's code.
-        let waker = waker.clone();
-        let (answer, _superfluous, too_many) = self.leave(waker);
-        too_many.into_iter().for_each(Waker::wake);
-        answer
-    }
-
-    /// The answer; the waker, if it need not be left; and those that have to make room for it.
-    fn leave(&self, waker: Waker) -> (Poll<io::Result<()>>, Option<Waker>, Vec<Waker>) {
-        let _section = Section::begin(); // holds a lock
-        let mut waiting = lock(&self.0);
-        if waiting.is_closed {
-            return (Poll::Ready(Err(evented::closed())), Some(waker), Vec::new());
-        }
-        if mem::take(&mut waiting.is_ready) {
-            return (Poll::Ready(Ok(())), Some(waker), Vec::new());
-        }
-        if waiting.wakers.iter().any(|other| other.will_wake(&waker)) {
-            return (Poll::Pending, Some(waker), Vec::new());
-        }
-        let is_full = waiting.wakers.len() >= MOST_WAKERS;
-        let too_many = if is_full { mem::take(&mut waiting.wakers) } else { Vec::new() };
-        waiting.wakers.push(waker);
-        (Poll::Pending, None, too_many)
-    }
-
-    /// An event: who is to be woken.
-    fn fire(&self) -> Vec<Waker> {
-        let mut waiting = lock(&self.0);
-        waiting.is_ready = true;
-        mem::take(&mut waiting.wakers)
-    }
-
-    fn close(&self) {
-        let wakers = {
-            let mut waiting = lock(&self.0);
-            waiting.is_closed = true;
-            mem::take(&mut waiting.wakers)
-        };
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -264,8 +204,7 @@ impl Reactor {
     fn register(&self, descriptor: RawFd) -> io::Result<Arc<Watch>> {
         // Ordering: Relaxed. A number that nobody else has.
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let watch =
-            Arc::new(Watch { descriptor, token, read: Direction::default(), write: Direction::default() });
+        let watch = Arc::new(Watch { descriptor, token, read: EventCount::new(), write: EventCount::new() });
         // First here: the kernel may tell of it at once.
         lock(&self.watches).insert(token, Arc::clone(&watch));
         match self.epoll.add(descriptor, token) {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Worker;
 use crate::driver::timer::TimerKey;
+use crate::sched::replies::Replies;
 use crate::sched::timers::{Due, FiringKey};
 use crate::sys::clock;
 use crate::task::park;
@@ -83,6 +84,22 @@ impl Worker {
         }
     }
 
+    /// Counts the callers that wait, before the worker falls asleep.
+    pub(super) fn count_callers(&self) {
+        // SAFETY: the owner's thread; nothing in there comes here again.
+        self.waiting_callers.set(unsafe { self.replies.with(Replies::open) } as u64);
+    }
+
+    /// Those that were counted and do not wait any more are not, however long the worker stays awake.
+    pub(super) fn uncount_callers(&self) {
+        let counted = self.waiting_callers.get();
+        if counted > 0 {
+            // SAFETY: the owner's thread; nothing in there comes here again.
+            let open = unsafe { self.replies.with(Replies::open_at_most) } as u64;
+            self.waiting_callers.set(open.min(counted));
+        }
+    }
+
     /// When the caller, an actor of this worker, gives up waiting for a reply; `None` if it needs a timer for that.
     #[inline]
     pub(in crate::sched) fn note_call(&self, slot: SlotRef, call: u64, timeout_ns: u64) -> Option<u64> {
@@ -150,7 +167,8 @@ impl Worker {
         }
     }
 
-    /// Deadlines that are pending; of calls, as of the last sleep.
+    /// Deadlines that are pending. Calls are counted when the worker falls asleep, and those that are over leave the count when it next looks
+    /// around.
     pub(in crate::sched) fn timer_count(&self) -> usize {
         self.timers.len() + self.waiting_callers.get() as usize
     }
