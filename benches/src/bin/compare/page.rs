@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use smarm_benches::workload::Workload;
+use smarm_benches::workload::{Goal, Workload};
 
 use crate::chart;
 
@@ -50,7 +50,7 @@ fn replaced(text: &str, section: &str) -> Option<String> {
 }
 
 fn section(rows: &[Row], rounds: usize, load: [&str; 2]) -> String {
-    let mut text = machine();
+    let mut text = machine(rows);
     write!(
         text,
         "Medians of {rounds} interleaved samples, nanoseconds of wall time per operation. Load average before: {}, after: {}.\n\n\
@@ -58,8 +58,8 @@ fn section(rows: &[Row], rounds: usize, load: [&str; 2]) -> String {
         load[0], load[1]
     )
     .expect(INFALLIBLE);
-    text += "| from | work | N | workers | smarm | best rival | wall, ratio | its spread | CPU ratio | others |\n";
-    text += "|---|---|---|---|---|---|---|---|---|---|\n";
+    text += "| from | work | N | workers | smarm | best rival | wall, ratio | its spread | CPU ratio | goal | others |\n";
+    text += "|---|---|---|---|---|---|---|---|---|---|---|\n";
     rows.iter().for_each(|row| text += &line(row));
     text
 }
@@ -72,7 +72,7 @@ fn line(row: &Row) -> String {
     let others = row.medians.iter().filter(|(name, _)| !["smarm", row.rival].contains(name));
     let others: Vec<String> = others.map(|(name, time)| format!("{name} {}", rounded(*time))).collect();
     format!(
-        "| {} | `{}`: {} | {} | {} | {} | {} {} | {} | {:.2} to {:.2} | {:.2} | {} |\n",
+        "| {} | `{}`: {} | {} | {} | {} | {} {} | {} | {:.2} to {:.2} | {:.2} | {} | {} |\n",
         row.workload.group(),
         row.workload,
         row.workload.title(),
@@ -85,8 +85,18 @@ fn line(row: &Row) -> String {
         row.wall[0],
         row.wall[2],
         row.cpu,
+        verdict(row),
         if others.is_empty() { "–".to_owned() } else { others.join(", ") },
     )
+}
+
+/// The goal, and whether it is reached.
+fn verdict(row: &Row) -> String {
+    let goal = row.workload.goal();
+    let Some(limit) = goal.ratio() else { return "–".to_owned() };
+    let (clock, ratio) =
+        if matches!(goal, Goal::AtMostCpu(_)) { ("CPU ", row.cpu) } else { ("", row.wall[1]) };
+    format!("{clock}≤ {limit}: {}", if ratio <= limit { "yes" } else { "no" })
 }
 
 /// What smarm loses stands out.
@@ -98,8 +108,8 @@ fn rounded(nanos: f64) -> String {
     if nanos < 100.0 { format!("{nanos:.1}") } else { format!("{nanos:.0}") }
 }
 
-/// Processor, kernel, compiler, day.
-fn machine() -> String {
+/// Processor, kernel, compiler, the peers that took part, day.
+fn machine(rows: &[Row]) -> String {
     let file = |path| std::fs::read_to_string(path).unwrap_or_default();
     let cpus = file("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
@@ -108,12 +118,26 @@ fn machine() -> String {
         model.trim_start_matches([' ', '\t', ':']),
         std::thread::available_parallelism().map_or(0, usize::from),
         file("/proc/sys/kernel/osrelease").split('-').next().unwrap_or_default().trim(),
-        said_by("rustc", "--version").split(" (").next().unwrap_or_default(),
-        said_by("date", "+%F"),
+        tools(rows).join(", "),
+        said_by("date", &["+%F"]),
     )
 }
 
-fn said_by(program: &str, word: &str) -> String {
-    let output = Command::new(program).arg(word).output();
+fn tools(rows: &[Row]) -> Vec<String> {
+    const OTP: &str = "io:format(\"Erlang/OTP ~s\", [erlang:system_info(otp_release)]), halt().";
+    let took_part =
+        |name: &str| rows.iter().any(|row| row.medians.iter().any(|(runtime, _)| *runtime == name));
+    let mut tools = vec![said_by("rustc", &["--version"]).split(" (").next().unwrap_or_default().to_owned()];
+    if took_part("go") {
+        tools.push(said_by("go", &["env", "GOVERSION"]));
+    }
+    if took_part("erlang") {
+        tools.push(said_by("erl", &["-noshell", "-eval", OTP]));
+    }
+    tools
+}
+
+fn said_by(program: &str, words: &[&str]) -> String {
+    let output = Command::new(program).args(words).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
