@@ -27,6 +27,8 @@ mod storm;
 use std::fmt;
 use std::pin::Pin;
 
+use crate::workload::Goal;
+
 /// Where a workload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -96,6 +98,8 @@ pub struct Case {
     pub threads: Option<fn(u64) -> u64>,
     /// Whether tokio has to start its timers.
     pub sleeps: bool,
+    /// What the project wants of itself.
+    pub goal: Goal,
 }
 
 impl Case {
@@ -116,6 +120,7 @@ impl Case {
         ractor: None,
         threads: None,
         sleeps: false,
+        goal: Goal::None,
     };
 }
 

@@ -263,14 +263,15 @@ impl Workload {
         }
     }
 
-    /// The goal, the same for one worker and for two. (Of a lock, one worker may take 1.2.)
+    /// The goal for so many workers.
     #[must_use]
-    pub fn goal(self) -> Goal {
+    pub fn goal(self, workers: usize) -> Goal {
         match self {
             Self::PingPong => Goal::AtMost(0.4),
             Self::Bounded => Goal::AtMost(0.6),
-            Self::MpscApart | Self::Case(_) => Goal::None,
-            Self::Mutex => Goal::AtMostOf(1.0, &["go"]),
+            Self::MpscApart => Goal::None,
+            Self::Case(case) => case.goal,
+            Self::Mutex => Goal::AtMostOf(if workers == 1 { 1.2 } else { 1.0 }, &["go"]),
             Self::Sleep => Goal::AtMostCpu(0.7),
             Self::Call => Goal::AtMostOf(0.3, ACTOR_CRATES),
             Self::Cast => Goal::AtMostOf(0.8, &["actix"]),

@@ -6,6 +6,7 @@
 use may::go;
 
 use super::{Case, Group, silence_panics};
+use crate::workload::Goal;
 
 pub(super) const CATCH_UNWIND_PANICS: Case = Case {
     name: "catch_unwind_panics",
@@ -25,6 +26,7 @@ pub(super) const CATCH_UNWIND_PANICS: Case = Case {
         silence_panics();
         (0..size).map(|_| u64::from(std::thread::spawn(fail).join().is_err())).sum()
     }),
+    goal: Goal::AtMostOf(0.5, &["tokio"]),
     ..Case::PLAIN
 };
 

@@ -151,9 +151,19 @@ impl Deque {
     ///
     /// Only the owner may call this.
     pub(crate) unsafe fn newest(&self) -> Option<Entry> {
+        // SAFETY: the caller is the owner.
+        unsafe { self.newest_but(0) }
+    }
+
+    /// The entry before the `count` newest ones.
+    ///
+    /// # Safety
+    ///
+    /// Only the owner may call this.
+    pub(crate) unsafe fn newest_but(&self, count: usize) -> Option<Entry> {
         // Ordering: Relaxed. Only the owner writes `bottom`.
         let newest = self.bottom.load(Ordering::Relaxed) - 1;
-        (!self.is_empty()).then(|| self.buffer().read(newest))
+        (self.len() > count).then(|| self.buffer().read(newest - count as i64))
     }
 
     /// The oldest entry, which a thief may be taking.

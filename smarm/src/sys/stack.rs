@@ -55,6 +55,9 @@ pub(crate) const LARGEST_STACK_BYTES: usize = 1 << LARGEST_CLASS_SHIFT;
 const COLOURS: usize = 16;
 const CACHE_LINE_BYTES: usize = 64;
 
+/// What a start is sure to touch.
+const PREFETCHED_LINES: usize = 4;
+
 /// How many stacks are made accessible at a time; one system call each.
 const COMMIT_BATCH: u32 = 64;
 
@@ -136,6 +139,13 @@ impl Stack {
     pub(crate) fn top(&self) -> *mut u8 {
         let colour = self.index as usize % COLOURS * CACHE_LINE_BYTES;
         (self.low() + self.class.stride_bytes() - colour) as *mut u8
+    }
+
+    /// Has the processor fetch where the first frames will be.
+    fn prefetch(&self) {
+        for line in 1..=PREFETCHED_LINES {
+            arch::prefetch(self.top().wrapping_sub(line * CACHE_LINE_BYTES));
+        }
     }
 
     /// In the chaos build: overwrites what its last user has left.
@@ -513,6 +523,9 @@ pub(crate) fn take(class: StackClass) -> Result<Stack, StackError> {
     let mut region = class.region().lock();
     if let Some(index) = region.warm.pop() {
         region.unused = region.unused.min(region.warm.len());
+        if let Some(next) = region.warm.last() {
+            Stack { class, index: *next }.prefetch();
+        }
         return Ok(Stack { class, index });
     }
     if let Some(index) = region.cold.pop() {

@@ -267,6 +267,16 @@ impl Slot {
         self.runtime.load(Ordering::Relaxed)
     }
 
+    /// Has the processor fetch the slot.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        for line in 0..size_of::<Self>() / CACHE_LINE_BYTES {
+            crate::sys::arch::prefetch(
+                core::ptr::from_ref(self).cast::<u8>().wrapping_add(line * CACHE_LINE_BYTES),
+            );
+        }
+    }
+
     /// Has the processor fetch the end of the suspended actor's stack.
     #[inline(always)]
     pub(crate) fn prefetch_stack(&self) {

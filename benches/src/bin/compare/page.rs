@@ -92,7 +92,7 @@ fn line(row: &Row) -> String {
 
 /// The goal, and whether it is reached.
 fn verdict(row: &Row) -> String {
-    let goal = row.workload.goal();
+    let goal = row.workload.goal(row.workers);
     let Some(limit) = goal.ratio() else { return "–".to_owned() };
     let (clock, ratio) =
         if matches!(goal, Goal::AtMostCpu(_)) { ("CPU ", row.cpu) } else { ("", row.wall[1]) };

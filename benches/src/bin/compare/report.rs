@@ -27,8 +27,8 @@ pub(crate) fn load_average() -> String {
 }
 
 pub(crate) fn workload(workload: Workload, size: u64) {
-    let (group, title, goal) = (workload.group(), workload.title(), workload.goal());
-    println!("\n{workload} ({group}): {title}, N = {}; {goal}", workload.operations(size));
+    let (group, title) = (workload.group(), workload.title());
+    println!("\n{workload} ({group}): {title}, N = {}", workload.operations(size));
     println!("  workers  runtime  {:^30}  {:>9}  {:>9}", "wall", "CPU", "first run");
 }
 
@@ -53,7 +53,7 @@ fn row(samples: &[Sample]) {
 }
 
 fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) -> Option<Row> {
-    let goal = request.workload.goal();
+    let goal = request.workload.goal(request.workers);
     let measured = || {
         programs.iter().zip(outcomes).filter_map(|(program, outcome)| match outcome {
             Outcome::Samples(samples) => Some((program.name(), samples)),
@@ -74,12 +74,12 @@ fn ratio_row(request: Request, programs: &[Program], outcomes: &[Outcome]) -> Op
     let cpu = ratios(ours, theirs, |sample| sample.cpu);
     let counted = if by_cpu { cpu.median } else { wall.median };
     let verdict = match goal.ratio() {
-        Some(goal) if counted <= goal => "  reached",
-        Some(_) => "  MISSED",
+        Some(ratio) if counted <= ratio => ": reached",
+        Some(_) => ": MISSED",
         None => "",
     };
     println!(
-        "           smarm / {rival}: {:.2} ({:.2} .. {:.2}) wall, {:.2} CPU{verdict}",
+        "           smarm / {rival}: {:.2} ({:.2} .. {:.2}) wall, {:.2} CPU; {goal}{verdict}",
         wall.median, wall.min, wall.max, cpu.median
     );
     let wall_median = |samples: &[Sample]| Spread::of(samples.iter().map(|sample| sample.wall)).median;

@@ -152,8 +152,27 @@ impl Worker {
             };
             let claimed = entry.and_then(|entry| self.claim_movable(Pid::from_bits(entry.pid)?));
             if claimed.is_some() {
+                if length >= DEPTH_FIRST_LENGTH {
+                    self.look_ahead_unstarted();
+                }
                 return claimed;
             }
+        }
+    }
+
+    /// Has the processor fetch what the next new actors will need, of a queue that is too long for the first-level cache: the job of the next
+    /// one, and the slot of the one after it, which tells where its job is.
+    fn look_ahead_unstarted(&self) {
+        let slot_at = |place| {
+            // SAFETY: this is the owner's thread.
+            let entry = unsafe { self.deque.newest_but(place) }?;
+            Pid::from_bits(entry.pid).map(slot::slot_of)
+        };
+        if let Some(next) = slot_at(0) {
+            arch::prefetch(next.job().cast());
+        }
+        if let Some(later) = slot_at(1) {
+            later.prefetch();
         }
     }
 
