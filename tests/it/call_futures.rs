@@ -305,11 +305,14 @@ fn a_full_mailbox_takes_them_over_its_bound_in_their_order() {
 }
 
 #[test]
-fn ten_thousand_are_awaited_at_once() {
+fn thousands_are_awaited_at_once() {
+    // Each wake polls all that are left; in the chaos build there are many wakes.
+    const COUNT: u64 = if smarm_tests::is_chaos() { 1000 } else { 10_000 };
     anywhere(|desk| {
-        let futures = (0..10_000).map(|_| calls(&desk).next(1_u64)).collect();
+        let desk = desk.timeout(HOUR);
+        let futures = (0..COUNT).map(|_| calls(&desk).next(1_u64)).collect();
         let sums = awaited(joined(futures));
-        assert!(sums.into_iter().map(|sum| sum.expect("it lives")).eq(1..=10_000));
+        assert!(sums.into_iter().map(|sum| sum.expect("it lives")).eq(1..=COUNT));
     });
 }
 
